@@ -1,0 +1,139 @@
+"""What an objective file gives: a `SPEC` that builds one training objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from debias_cl.config import ObjectiveConfig
+
+
+@dataclass(frozen=True)
+class ObjectiveContext:
+    """What an objective may know when it is built.
+
+    Attributes:
+        config: its settings.
+        feature_dim: width D of the encoder's features.
+        classes: number of label levels K.
+        bias_levels: number of levels of the bias attribute; 0 where there is none.
+        cell_counts: (K, bias_levels) training counts, int64; None where there is no bias attribute.
+    """
+
+    config: ObjectiveConfig
+    feature_dim: int
+    classes: int
+    bias_levels: int = 0
+    cell_counts: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is known of the B source images of a batch.
+
+    Attributes:
+        label: (B,) int64.
+        bias: (B,) int64 codes of the first bias attribute; None where there is none.
+        index: (B,) int64 row numbers in the training split.
+    """
+
+    label: Tensor
+    bias: Tensor | None
+    index: Tensor
+
+
+class TrainingObjective(nn.Module):
+    """Heads and loss of one objective; the training loop knows nothing else.
+
+    `forward(features (B, V, D), targets)` returns the scalar loss. It owns its heads (projection,
+    classifier), so that their parameters are trained beside the encoder's.
+    `predict(features (n, D))` returns (n, K) logits where the objective has a classifier of its own.
+    `diagnostics()` returns floats for the log, read and reset once an epoch.
+    """
+
+    has_classifier = False
+
+    def forward(self, features: Tensor, targets: Targets) -> Tensor:
+        """Return the loss of a batch: features (B, V, D) float, a scalar float32 or float64."""
+        raise NotImplementedError
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Return (n, K) logits of the objective's own classifier."""
+        raise NotImplementedError(f"{type(self).__name__} has no classifier of its own")
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return what the log should say of the last epoch; empty where nothing."""
+        return {}
+
+
+@dataclass(frozen=True)
+class ObjectiveSpec:
+    """The registry entry of an objective (file `debias_cl/losses/<name>.py`).
+
+    Attributes:
+        title: name for people ("ConTeX").
+        family: row of the documentation ("ConTeX", "supervised contrastive", "reference", ...).
+        source: paper and equation, code followed, deviation.
+        uses: the settings of `ObjectiveConfig` that it reads.
+        needs_label, needs_bias: what it must be told of each image.
+        build: makes the objective.
+    """
+
+    title: str
+    family: str
+    source: str
+    uses: tuple[str, ...]
+    build: Callable[[ObjectiveContext], TrainingObjective]
+    needs_label: bool = True
+    needs_bias: bool = False
+
+
+class ProjectionHead(nn.Sequential):
+    """MLP from (.., D) features to (.., d) projections: Linear, ReLU, ..., Linear.
+
+    Args:
+        feature_dim: input width D.
+        widths: hidden widths and the output width.
+    """
+
+    def __init__(self, feature_dim: int, widths: tuple[int, ...]) -> None:
+        dims = (feature_dim, *widths)
+        layers: list[nn.Module] = []
+        for i, (a, b) in enumerate(zip(dims, dims[1:], strict=False)):
+            layers += [nn.Linear(a, b)] + ([nn.ReLU()] if i < len(widths) - 1 else [])
+        super().__init__(*layers)
+
+
+class Contrastive(TrainingObjective):
+    """A projection head and a contrastive loss on (B, V, d) projections.
+
+    Args:
+        context: settings and sizes.
+        loss: called as `loss(projections (B, V, d), label (B,) or None)`.
+        use_label: whether the loss is given the labels.
+    """
+
+    def __init__(self, context: ObjectiveContext, loss: nn.Module, use_label: bool = True) -> None:
+        super().__init__()
+        self.head = ProjectionHead(context.feature_dim, context.config.projection)
+        self.loss = loss
+        self.use_label = use_label
+
+    def forward(self, features: Tensor, targets: Targets) -> Tensor:
+        """Project and contrast: features (B, V, D)."""
+        projections = self.head(features)
+        loss: Tensor = self.loss(projections, targets.label if self.use_label else None)
+        return loss
+
+    def diagnostics(self) -> dict[str, float]:
+        """Pass on what the loss counted (anchors without negatives, ...)."""
+        report = getattr(self.loss, "diagnostics", None)
+        return dict(report()) if callable(report) else {}
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a CPU generator with that seed."""
+    return torch.Generator().manual_seed(seed)
