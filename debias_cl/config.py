@@ -31,7 +31,7 @@ class DataConfig:
     image_size: int = 0
     """Side in pixels after decoding; 0 is the preset's, else the data set's default."""
     rho: float | None = None
-    """Share of aligned training pictures where the bias is made (Biased MNIST); None is the default."""
+    """Share of aligned training pictures where the bias is made; None is the default."""
     variant: str = ""
     """Variant of the made bias (Biased MNIST: "", "fairkl", "foreground", "fb")."""
     manifest: str = ""
@@ -69,7 +69,7 @@ class ViewsConfig:
     noise: float = 0.0
     """Standard deviation of Gaussian noise, added before normalisation, in units of [0, 1]."""
     touches_bias: str = ""
-    """What this policy does to the bias itself ("permutes the background colour"); "" is nothing."""
+    """What this policy does to the bias itself ("permutes the colours"); "" is nothing."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """An objective and its settings; what an objective does not use it ignores, and its SPEC says so."""
+    """An objective and its settings; its SPEC says which of them it uses."""
 
     name: str = "contex"
     temperature: float = 0.1

@@ -53,7 +53,7 @@ class Alignment:
 
     Attributes:
         pairs: the aligned pairs; every other pair is conflicting.
-        source: who says so ("protocol of biased_mnist", "majority label of each level in training").
+        source: who says so ("the protocol", "majority label of each level in training").
     """
 
     pairs: frozenset[tuple[str, str]]
@@ -180,7 +180,7 @@ class Predictions:
         predicted: (n,) codes into `levels`; -1 where there is no prediction.
         levels: the levels that predictions may take (those of the label where there is one).
         scores: (n,) float64, the score of the positive level, NaN where missing; None without.
-        positive: the level that counts as favourable (binary); for more levels the one reported first.
+        positive: the level that counts as favourable.
         positive_source: who chose it ("--positive", "default: the level 1").
         training_cells: attribute name -> (label levels, attribute levels) counts of the training
             set, where known; used for `majority label of each level`.

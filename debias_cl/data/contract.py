@@ -93,7 +93,7 @@ class DatasetSpec:
         default_attr, default_bias_attr: used where the user gives none.
         protocols: names; the first is the default.
         presets: name -> settings.
-        load: reads, filters, splits, decodes (cached) and returns the data set; `DataError` otherwise.
+        load: reads, filters, splits, decodes (cached); `DataError` where it cannot.
         check: counts beside the published ones, for `data check`.
         fetch: downloads what may be downloaded into the data root; None where nothing may.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,7 +51,7 @@ class TrainingObjective(nn.Module):
 
     `forward(features (B, V, D), targets)` returns the scalar loss. It owns its heads (projection,
     classifier), so that their parameters are trained beside the encoder's.
-    `predict(features (n, D))` returns (n, K) logits where the objective has a classifier of its own.
+    `predict(features (n, D))` returns (n, K) logits where it has a classifier of its own.
     `diagnostics()` returns floats for the log, read and reset once an epoch.
     """
 
@@ -102,7 +103,7 @@ class ProjectionHead(nn.Sequential):
     def __init__(self, feature_dim: int, widths: tuple[int, ...]) -> None:
         dims = (feature_dim, *widths)
         layers: list[nn.Module] = []
-        for i, (a, b) in enumerate(zip(dims, dims[1:], strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise(dims)):
             layers += [nn.Linear(a, b)] + ([nn.ReLU()] if i < len(widths) - 1 else [])
         super().__init__(*layers)
 
