@@ -1,0 +1,109 @@
+"""What all commands share: parsing by tyro, one message an error, the exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from debias_cl.config import DataConfig
+from debias_cl.errors import DebiasError
+
+O = TypeVar("O", bound="Options")  # noqa: E741
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options that every command has."""
+
+    debug: bool = field(default=False, kw_only=True)
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True)
+class DataOptions(Options):
+    """Which data set, label and attributes."""
+
+    dataset: str = field(default="biased_mnist_mini", kw_only=True)
+    """Data set; `python -m debias_cl.data list` shows all."""
+    attr: str = field(default="", kw_only=True)
+    """Label to predict (celeba: any of its 40 attributes). Default: the data set's."""
+    bias_attr: str = field(default="", kw_only=True)
+    """Attributes whose groups are compared, with commas. Default: the data set's."""
+    data_root: str = field(default="datasets", kw_only=True)
+    """Folder that holds the data sets."""
+    protocol: str = field(default="", kw_only=True)
+    """Protocol of the data set. Default: its first."""
+    manifest: str = field(default="", kw_only=True)
+    """CSV, Parquet or folder of your own data (with --dataset manifest)."""
+    allow_outside: bool = field(default=False, kw_only=True)
+    """Let paths in a manifest leave its folder."""
+    missing: str = field(default="", kw_only=True)
+    """Texts that mean "missing" besides the empty cell, with commas (NA,None)."""
+    positive: str = field(default="", kw_only=True)
+    """Label level that counts as the favourable outcome. Default: 1, True, yes, else the last."""
+    rho: float | None = field(default=None, kw_only=True)
+    """Share of aligned training pictures (biased_mnist, biased_mnist_mini)."""
+    variant: str = field(default="", kw_only=True)
+    """Variant of the made bias (biased_mnist: fairkl, foreground, fb)."""
+    data_seed: int = field(default=0, kw_only=True)
+    """Seed of the data set's own randomness (which digits get which colour)."""
+
+    def data_config(self) -> DataConfig:
+        """Return the data part of the configuration as asked for, defaults unresolved."""
+        return DataConfig(
+            dataset=self.dataset,
+            data_root=self.data_root,
+            attr=self.attr,
+            bias_attr=listed(self.bias_attr),
+            protocol=self.protocol,
+            rho=self.rho,
+            variant=self.variant,
+            manifest=self.manifest,
+            allow_outside=self.allow_outside,
+            missing=listed(self.missing),
+            positive=self.positive,
+            seed=self.data_seed,
+        )
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Split "a, b" into ("a", "b"); "" gives ()."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def run_command(
+    kind: type[O], verb: Callable[[O], int], prog: str, argv: Sequence[str] | None = None
+) -> int:
+    """Parse `argv` into `kind`, call `verb`, and turn an error into one message and its exit code.
+
+    Args:
+        kind: frozen dataclass of the command's options; its docstring is the help's first lines.
+        verb: does the work and returns the exit code.
+        prog: name shown in the help ("python -m debias_cl.train").
+        argv: arguments; None takes those of the process.
+
+    Returns:
+        0 done, 1 a gate does not pass, 2 usage, 3 data, 4 checkpoint, 130 stopped by Ctrl-C.
+    """
+    import tyro
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options = tyro.cli(
+        kind,
+        prog=prog,
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+    )
+    try:
+        return verb(options)
+    except DebiasError as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt as stop:
+        print(f"\nstopped. {stop}".rstrip(), file=sys.stderr)
+        return 130
