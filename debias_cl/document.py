@@ -1,0 +1,181 @@
+"""The metrics document: everything that metrics.json holds and the report is drawn from. No torch.
+
+Schema `debias_cl.metrics/1` (`metrics/schema/metrics-1.json`). Fractions, never percents.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from debias_cl.checks.run import run_checks
+from debias_cl.data.contract import Dataset, DatasetSpec
+from debias_cl.files import write_atomic
+from debias_cl.metrics import compare, measure
+from debias_cl.records import Annotations, Predictions, to_json
+from debias_cl.sections.html import render
+
+SCHEMA = "debias_cl.metrics/1"
+LISTED_EXCLUSIONS = 200
+"""Exclusions listed by name in metrics.json; all of them are counted."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One encoder under one judge (a probe, or its own classifier).
+
+    Attributes:
+        encoder: the `encoder` object of the document (name, objective, judge, seed, ...).
+        predictions: one row a test example.
+        training: lines of the run's log; empty for a checkpoint.
+    """
+
+    encoder: Mapping[str, Any]
+    predictions: Predictions
+    training: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the numbers are made.
+
+    Attributes:
+        min_group: rows that a group's denominator must have to be judged.
+        interval: "wilson" or "exact" (Clopper-Pearson) for single rates.
+        permutations: draws of the null distribution of a gap.
+        seed: of those draws.
+        thresholds: check code -> threshold, where the user differs from the default.
+    """
+
+    min_group: int = 30
+    interval: str = "wilson"
+    permutations: int = 10_000
+    seed: int = 0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the `settings` object of the document."""
+        return {**self.__dict__, "thresholds": dict(self.thresholds)}
+
+
+def describe_dataset(dataset: Dataset, spec: DatasetSpec) -> dict[str, Any]:
+    """Return the `dataset` object: splits with every cell's count, exclusions, notes."""
+    return {
+        "name": dataset.name,
+        "title": spec.title,
+        "card": spec.card,
+        "licence": spec.licence,
+        "protocol": dataset.protocol,
+        "noun": dataset.noun,
+        "test_split": dataset.test_split,
+        "splits": {
+            name: {"n": len(split), "cells": cell_counts(split.annotations)}
+            for name, split in dataset.splits.items()
+        },
+        "exclusions": {
+            "count": len(dataset.exclusions),
+            "listed": [vars(one) for one in dataset.exclusions[:LISTED_EXCLUSIONS]],
+        },
+        "notes": list(dataset.notes),
+    }
+
+
+def cell_counts(annotations: Annotations) -> list[dict[str, Any]]:
+    """Return the count of every label x attribute cell of a split, empty cells included."""
+    label = annotations.label
+    if label is None:
+        return []
+    cells = []
+    for attribute in annotations.attributes:
+        counts = annotations.cell_counts(attribute.name)
+        alignment = annotations.alignment.get(attribute.name)
+        aligned = None if alignment is None else alignment.table(label, attribute)
+        cells += [
+            {
+                "attribute": attribute.name,
+                "group": {label.name: y, attribute.name: a},
+                "n": int(counts[i, j]),
+                "aligned": None if aligned is None else bool(aligned[i, j]),
+            }
+            for i, y in enumerate(label.levels)
+            for j, a in enumerate(attribute.levels)
+        ]
+    return cells
+
+
+def assemble(
+    audited: Judged,
+    beside: Sequence[Judged],
+    *,
+    dataset: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Measure every judged encoder, compare them on the same rows, run the checks.
+
+    Returns:
+        The whole document, ready for `write_report`.
+    """
+    document = {
+        "schema": SCHEMA,
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "dataset": dict(dataset),
+        **_measured(audited, settings),
+        "beside": [
+            {**_measured(other, settings), "paired": compare(audited.predictions, other.predictions)}
+            for other in beside
+        ],
+        "verdict": {},
+        "provenance": dict(provenance),
+        "settings": settings.to_dict(),
+    }
+    document["findings"] = [one.to_dict() for one in run_checks(document, settings.thresholds)]
+    return document
+
+
+def _measured(judged: Judged, settings: Settings) -> dict[str, Any]:
+    part = measure(
+        judged.predictions,
+        min_group=settings.min_group,
+        interval=settings.interval,
+        seed=settings.seed,
+        permutations=settings.permutations,
+    )
+    return {"encoder": dict(judged.encoder), **part, "training": list(judged.training)}
+
+
+def write_report(document: Mapping[str, Any], folder: Path) -> Path:
+    """Write metrics.json, groups.csv and report.html, in this order; return the report's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / "metrics.json", to_json(document))
+    write_atomic(folder / "groups.csv", groups_csv(document))
+    write_atomic(folder / "report.html", render(document))
+    return folder / "report.html"
+
+
+def groups_csv(document: Mapping[str, Any]) -> str:
+    """Return the group table as CSV: a row a group, value and interval of every rate."""
+    rows = []
+    for group in document["groups"]:
+        row: dict[str, Any] = {
+            "attribute": group["attribute"],
+            "group": " & ".join(f"{k}={v}" for k, v in group["group"].items()),
+            "n": group["n"],
+        }
+        for name, value in group.items():
+            if isinstance(value, Mapping) and "method" in value:
+                row |= {name: value["value"], f"{name}_low": value["low"]}
+                row |= {f"{name}_high": value["high"], f"{name}_n": value["n"]}
+                row |= {f"{name}_reason": value["reason"]}
+        rows.append(row)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

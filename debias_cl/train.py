@@ -1,0 +1,58 @@
+"""`python -m debias_cl.train`: an encoder, one objective, one data set; resumes by itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from debias_cl.cli import DataOptions, run_command
+
+
+@dataclass(frozen=True)
+class TrainOptions(DataOptions):
+    """Train an encoder with one objective on one data set; a run that was stopped goes on."""
+
+    objective: str = field(default="contex", kw_only=True)
+    """Objective (contex, contex_clamped, supcon, simclr, cross_entropy, ...)."""
+    preset: str = field(default="auto", kw_only=True)
+    """Settings by name: quick, lite, short, paper. auto: quick without a GPU, else short or paper."""
+    seed: int = field(default=0, kw_only=True)
+    """Seed of weights, batches and views."""
+    device: str = field(default="auto", kw_only=True)
+    """auto, cpu, cuda or mps."""
+    run: str = field(default="", kw_only=True)
+    """Run folder: created, or gone on with (then its own configuration holds). Default: runs/NAME."""
+    set: tuple[str, ...] = field(default=(), kw_only=True)
+    """Single settings over the preset, as fit.epochs=3 objective.temperature=0.2."""
+
+
+def train(options: TrainOptions) -> int:
+    """Resolve the configuration, train (or go on), print where the run is."""
+    from debias_cl import pipeline
+
+    folder = Path(options.run) if options.run else None
+    if folder is not None and (folder / "config.json").exists():
+        run = pipeline.go_on(folder, device=options.device)
+    else:
+        config = pipeline.configure(
+            options.data_config(),
+            objective=options.objective,
+            preset=options.preset,
+            seed=options.seed,
+            device=options.device,
+            overrides=options.set,
+        )
+        run = pipeline.train(config, folder)
+    print(f"finished: {run.folder}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    return run_command(TrainOptions, train, "python -m debias_cl.train", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
