@@ -145,11 +145,11 @@ def _parse(text: str, old: Any, path: str) -> Any:
 def run_name(config: TrainConfig) -> str:
     """Return the folder name of a run: readable, and different for every configuration.
 
-    The device is left out of the digest: the same run may go on elsewhere.
+    The device and the data root are left out of the digest: the same run may go on elsewhere.
     """
-    digest = hashlib.sha256(
-        json.dumps(to_dict(replace(config, device="")), sort_keys=True).encode()
-    ).hexdigest()[:8]
+    placeless = replace(config, device="", data=replace(config.data, data_root=""))
+    text = json.dumps(to_dict(placeless), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     parts = (config.data.dataset, config.data.attr, config.objective.name, config.preset)
     readable = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts if part)
     return f"{readable}-s{config.seed}-{digest}"
