@@ -40,6 +40,8 @@ class DataConfig:
     """Whether paths in a manifest may leave its folder."""
     missing: tuple[str, ...] = ()
     """Texts that mean "missing" besides the empty cell."""
+    train_limit: int = 0
+    """Most training pictures, chosen by a hash of their names; 0 is the preset's, else all."""
     positive: str = ""
     """The favourable label level; "" is the default rule."""
     seed: int = 0
@@ -173,6 +175,8 @@ class Preset:
     fit: FitConfig
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     rho: float | None = None
+    train_limit: int = 0
+    """Most training pictures; 0 is all."""
     beside: tuple[str, ...] = ()
     """Objectives that `evaluate` trains beside the audited one when it has nothing yet."""
 

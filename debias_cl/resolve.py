@@ -82,6 +82,7 @@ def resolve(
             data,
             image_size=data.image_size or chosen.image_size,
             rho=chosen.rho if data.rho is None else data.rho,
+            train_limit=data.train_limit or chosen.train_limit,
         ),
         views=chosen.views,
         encoder=chosen.encoder,
