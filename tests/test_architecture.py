@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "files", "records", "registry", "config"),
     ("runs", "waists", "progress"),
     ("data", "losses"),
-    ("encoders", "checkpoint", "probe"),
+    ("networks", "encoders", "checkpoint", "probe"),
     ("fit", "features"),
     ("metrics",),
     ("checks",),
