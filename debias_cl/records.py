@@ -184,6 +184,8 @@ class Predictions:
         positive_source: who chose it ("--positive", "default: the level 1").
         training_cells: attribute name -> (label levels, attribute levels) counts of the training
             set, where known; used for `majority label of each level`.
+        notes: sentences that the report prints about how they were made (a probe that did not
+            converge, training rows without a label).
     """
 
     annotations: Annotations
@@ -193,6 +195,7 @@ class Predictions:
     positive: str
     positive_source: str
     training_cells: Mapping[str, Codes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.predicted)
