@@ -1,0 +1,301 @@
+"""Probes: frozen features in, one prediction an example out. No torch.
+
+Each probe is fitted on the training split's features and label and judges the test split.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from debias_cl.config import ProbeConfig
+from debias_cl.errors import DataError, UsageError, did_you_mean
+from debias_cl.records import Annotations, Codes, Column, Features, Floats, Predictions
+
+MOST_ITERATIONS = 2000
+"""Iterations after which the logistic probe says that it did not converge."""
+
+TOLERANCE = 1e-6
+"""Largest gradient of the mean loss at which the logistic probe counts as converged."""
+
+KNN_ROWS = 1024
+"""Test rows whose similarities to all training rows are held at once."""
+
+Values = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a probe is given."""
+
+    train: Values
+    """(n, D) training features."""
+    truth: Codes
+    """(n,) codes of the label, none missing."""
+    weight: Floats
+    """(n,) weights with mean 1."""
+    test: Values
+    """(m, D) features to judge."""
+    classes: int
+    """Number of label levels K."""
+    seed: int
+
+
+Judgement = tuple[Floats, tuple[str, ...]]
+"""What a probe gives: (m, K) probabilities (or shares of votes), and notes for the report."""
+
+
+def predict(
+    features: Features,
+    probe: ProbeConfig,
+    test_split: str,
+    positive: str,
+    positive_source: str,
+    seed: int,
+) -> Predictions:
+    """Fit a probe on the training split and predict the label of the test split.
+
+    `probe.balanced` weighs every cell (label level x level of the first attribute) of the training
+    split the same; it needs that attribute in the training split.
+
+    Args:
+        features: all splits; "train" and `test_split` must be there.
+        probe: kind and settings.
+        test_split: split to predict.
+        positive: favourable level, whose probability becomes the score of a two-level label.
+        positive_source: who chose it.
+        seed: of the SGD probe's order and start.
+
+    Returns:
+        Predictions of all rows of the test split; no scores for more than two label levels.
+
+    Raises:
+        DataError: a split is absent, a feature is not finite, or the training label is constant.
+        UsageError: `positive` is no level of the label.
+    """
+    train, test = (_split(features, name) for name in ("train", test_split))
+    label = _label(train.annotations)
+    if positive not in label.levels:
+        raise UsageError(
+            f"the label '{label.name}' has no level '{positive}'",
+            remedy=did_you_mean(positive, label.levels),
+        )
+    train, notes = _labelled(train, label)
+    assert train.annotations.truth is not None
+    weight = _weights(train.annotations, probe.balanced)
+    task = Task(train.values, train.annotations.truth, weight, test.values, len(label.levels), seed)
+    probability, more = PROBES[probe.kind](task, probe)
+    cells = training_cells(train.annotations)
+    return predictions(
+        test.annotations, probability, positive, positive_source, cells, (*notes, *more)
+    )
+
+
+def predictions(
+    annotations: Annotations,
+    probability: Floats,
+    positive: str,
+    positive_source: str,
+    cells: Mapping[str, Codes],
+    notes: tuple[str, ...] = (),
+) -> Predictions:
+    """Make `Predictions` of (m, K) class probabilities: the most probable level, and its score.
+
+    A probability of exactly one half goes to the positive level, as a score at the threshold does.
+    """
+    levels = _label(annotations).levels
+    predicted = probability.argmax(axis=1).astype(np.int64)
+    scores = None
+    if len(levels) == 2:
+        code = levels.index(positive)
+        scores = np.ascontiguousarray(probability[:, code], dtype=np.float64)
+        predicted = np.where(scores >= 0.5, code, 1 - code).astype(np.int64)
+    return Predictions(
+        annotations, predicted, levels, scores, positive, positive_source, dict(cells), notes
+    )
+
+
+def training_cells(annotations: Annotations) -> dict[str, Codes]:
+    """Return attribute name -> (label levels, attribute levels) counts of labelled rows."""
+    if annotations.truth is None:
+        return {}
+    known = annotations.take(annotations.truth >= 0)
+    return {column.name: known.cell_counts(column.name) for column in known.attributes}
+
+
+def _split(features: Features, name: str) -> Features:
+    part = features.part(name)
+    if len(part.values) == 0:
+        raise DataError(
+            f"the features have no split '{name}'",
+            expected=f"one of: {', '.join(sorted(set(features.split.tolist())))}",
+        )
+    bad = np.asarray(~np.isfinite(part.values).all(axis=1))
+    if bad.any():
+        raise DataError(
+            f"{int(bad.sum())} of {len(bad)} feature rows hold NaN or infinity",
+            where=f"split '{name}', first {part.annotations.ids[bad.argmax()]}",
+            remedy="train again with a lower learning rate, or check the checkpoint",
+        )
+    return part
+
+
+def _label(annotations: Annotations) -> Column:
+    if annotations.label is None or annotations.truth is None:
+        raise DataError("these features have no label to fit a probe on")
+    return annotations.label
+
+
+def _labelled(train: Features, label: Column) -> tuple[Features, tuple[str, ...]]:
+    """Leave training rows without a label out, and refuse a label that is constant."""
+    truth = train.annotations.truth
+    assert truth is not None
+    known = truth >= 0
+    notes: tuple[str, ...] = ()
+    if not known.all():
+        notes = (f"{int((~known).sum())} training rows have no label: not used by the probe",)
+        train = Features(
+            train.values[known], train.split[known], train.annotations.take(known), train.encoder
+        )
+    levels = np.unique(truth[known])
+    if len(levels) < 2:
+        only = f" (only '{label.levels[levels[0]]}')" if len(levels) else ""
+        raise DataError(
+            f"the label '{label.name}' has fewer than two levels in the training split{only}",
+            expected="at least two label levels, to fit a probe",
+            remedy="another --attr, another split, or more data",
+        )
+    return train, notes
+
+
+def _weights(annotations: Annotations, balanced: bool) -> Floats:
+    """(n,) weights with mean 1; balanced: every cell that has rows weighs the same."""
+    if not balanced:
+        return np.ones(len(annotations))
+    if not annotations.attributes:
+        raise UsageError("a balanced probe needs an attribute", remedy="name a --bias-attr")
+    name = annotations.attributes[0].name
+    counts = annotations.cell_counts(name)
+    own = counts[annotations.truth, annotations.groups[name]]
+    weights: Floats = len(annotations) / (np.count_nonzero(counts) * own.astype(np.float64))
+    return weights
+
+
+def _standardised(task: Task) -> tuple[Values, Values]:
+    """Return training and test features by the moments of the training rows, float64."""
+    train = task.train.astype(np.float64)
+    mean, sd = train.mean(axis=0), train.std(axis=0)
+    sd[sd == 0] = 1.0  # a constant feature stays constant
+    return (train - mean) / sd, (task.test - mean) / sd
+
+
+def _logistic(task: Task, probe: ProbeConfig) -> Judgement:
+    """Multinomial logistic regression with an L2 penalty on standardised features (lbfgs)."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    train, test = _standardised(task)
+    model = LogisticRegression(C=probe.c, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
+        model.fit(train, task.truth, sample_weight=task.weight)
+    probability = np.zeros((len(test), task.classes))
+    probability[:, model.classes_] = model.predict_proba(test)
+    steps = int(np.max(model.n_iter_))
+    stopped = f"the logistic probe did not converge in {MOST_ITERATIONS} iterations"
+    return probability, (stopped,) if steps >= MOST_ITERATIONS else ()
+
+
+def _sgd(task: Task, probe: ProbeConfig) -> Judgement:
+    """Linear classifier by SGD on the features as they are, as the paper evaluates.
+
+    Momentum 0.9, no weight decay, the rate falls by 0.2 after 60, 75 and 90 % of the epochs.
+
+    Source: the linear evaluation of SupContrast and of the ConTeX code (batch 512, rate 5, 100
+    epochs). Deviation: the features are computed once, without augmentation.
+    """
+    rng = np.random.default_rng(task.seed)
+    n, width = task.train.shape
+    bound = 1 / np.sqrt(width)
+    table = rng.uniform(-bound, bound, (width + 1, task.classes)).astype(np.float32)
+    speed = np.zeros_like(table)
+    rows = np.hstack([task.train, np.ones((n, 1))]).astype(np.float32)
+    truth = np.eye(task.classes, dtype=np.float32)[task.truth]
+    weight = task.weight.astype(np.float32)
+    for epoch in range(probe.epochs):
+        rate = probe.learning_rate * 0.2 ** sum(
+            epoch >= int(share * probe.epochs) for share in (0.6, 0.75, 0.9)
+        )
+        for batch in np.array_split(rng.permutation(n), max(1, round(n / probe.batch_size))):
+            x = rows[batch]
+            error = (_softmax(x @ table) - truth[batch]) * weight[batch, None]
+            speed = 0.9 * speed + x.T @ error / len(batch)
+            table -= np.float32(rate) * speed
+    if not np.isfinite(table).all():
+        lower = f"a lower rate than {probe.learning_rate} for features of this size"
+        raise DataError("the SGD probe diverged", expected=lower, remedy="--probe logistic")
+    test = np.hstack([task.test, np.ones((len(task.test), 1))]).astype(np.float32)
+    logits = (test @ table).astype(np.float64)
+    logits[:, np.setdiff1d(np.arange(task.classes), task.truth)] = -np.inf  # never seen
+    return _softmax(logits), ()
+
+
+def _softmax(logits: Any) -> Any:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _knn(task: Task, probe: ProbeConfig) -> Judgement:
+    """Votes of the nearest training rows by cosine."""
+    votes = (task.train, task.truth, task.test, probe.neighbours, task.classes, task.weight)
+    return knn_shares(*votes), ()
+
+
+def knn_shares(
+    train: Values,
+    truth: Codes,
+    test: Values,
+    neighbours: int,
+    classes: int,
+    weight: Floats | None = None,
+) -> Floats:
+    """Return (m, K) shares of the label levels among the nearest training rows by cosine.
+
+    A tie between levels goes to the one whose neighbours are nearer.
+
+    Args:
+        train: (n, D) features; truth: (n,) codes.
+        test: (m, D) features.
+        neighbours: how many are asked; all where there are fewer.
+        classes: number of label levels K.
+        weight: (n,) weights of the votes; None is one each.
+    """
+    k = min(neighbours, len(train))
+    ours, theirs = _unit(train), _unit(test)
+    votes = np.eye(classes)[truth] * (1.0 if weight is None else weight[:, None])
+    shares = np.empty((len(test), classes))
+    for start in range(0, len(test), KNN_ROWS):
+        near = theirs[start : start + KNN_ROWS] @ ours.T
+        chosen = np.argpartition(-near, k - 1, axis=1)[:, :k]
+        cosine = np.take_along_axis(near, chosen, axis=1)
+        counted = votes[chosen]
+        total = counted.sum(axis=1) + 1e-9 * (counted * (1 + cosine[..., None])).sum(axis=1)
+        shares[start : start + len(near)] = total / total.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _unit(values: Values) -> Values:
+    norm = np.linalg.norm(values, axis=1, keepdims=True)
+    return values / np.where(norm == 0, 1, norm)
+
+
+PROBES: Mapping[str, Callable[[Task, ProbeConfig], Judgement]] = {
+    "logistic": _logistic,
+    "sgd": _sgd,
+    "knn": _knn,
+}
