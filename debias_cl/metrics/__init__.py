@@ -1,0 +1,9 @@
+"""Metrics from counts: numpy and scipy only, never torch.
+
+`measure` gives the measured part of metrics.json, `compare` two models on the same rows.
+"""
+
+from debias_cl.metrics.measure import measure
+from debias_cl.metrics.paired import compare
+
+__all__ = ["compare", "measure"]

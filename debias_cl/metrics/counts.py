@@ -1,0 +1,190 @@
+"""The ONE count table: group x label x prediction. Every metric is read off it, never off rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from debias_cl.records import Column, Predictions, natural_order
+
+Table = npt.NDArray[Any]
+"""int64 rows, or float64 where rows carry weights."""
+
+MOST_COMBINATIONS = 256
+"""Intersections with more combinations of levels keep the observed ones alone."""
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """Rows by group, true class and predicted class.
+
+    Attributes:
+        name: the attribute, or "Male & Young" for an intersection.
+        columns: the attributes it is made of.
+        groups: one {column: level} a group; combinations without rows are kept.
+        label: name of the label; None where no truth is known.
+        classes: levels of label and prediction.
+        known: positions in `classes` that the label itself has.
+        positive: position of the favourable class.
+        table: (groups, classes, classes) true x predicted; (groups, 1, classes) without truth.
+        missing: (groups, classes) or (groups, 1) rows without a prediction.
+        unlabelled: (groups,) rows whose truth is missing; in no rate.
+        combinations_left_out: combinations of levels without rows that are not among `groups`.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    groups: tuple[Mapping[str, str], ...]
+    label: str | None
+    classes: tuple[str, ...]
+    known: tuple[int, ...]
+    positive: int
+    table: Table
+    missing: Table
+    unlabelled: Table
+    combinations_left_out: int = 0
+
+    @property
+    def n(self) -> Table:
+        """(groups,) rows judged: with a prediction, and with a truth where there is a label."""
+        return np.asarray(self.table.sum((1, 2)))
+
+    @property
+    def right(self) -> Table:
+        """(groups,) rows predicted right."""
+        return np.asarray(np.trace(self.table, axis1=1, axis2=2))
+
+    @property
+    def binary(self) -> bool:
+        """Whether one class against the other says all."""
+        return len(self.classes) <= 2
+
+    @property
+    def judged(self) -> tuple[int, ...]:
+        """Classes that are each taken as "positive": one if binary, else all of them."""
+        return (self.positive,) if self.binary else tuple(range(len(self.classes)))
+
+    def overall(self) -> CountTable:
+        """Return the same rows as one group."""
+        return replace(
+            self,
+            name="",
+            columns=(),
+            groups=({},),
+            table=self.table.sum(0, keepdims=True),
+            missing=self.missing.sum(0, keepdims=True),
+            unlabelled=self.unlabelled.sum(0, keepdims=True),
+        )
+
+    def against_rest(self, level: int) -> dict[str, Table]:
+        """Return (groups,) tp, fp, fn, tn of one class against the rest.
+
+        Without truth all rows count as negatives: only the selected and the others are meaningful.
+        """
+        selected, rows = self.table[:, :, level].sum(1), self.n
+        if self.label is None:
+            zero = np.zeros_like(rows)
+            return {"tp": zero, "fp": selected, "fn": zero, "tn": rows - selected}
+        tp, actual = self.table[:, level, level], self.table[:, level].sum(1)
+        fp, fn = selected - tp, actual - tp
+        return {"tp": tp, "fp": fp, "fn": fn, "tn": rows - tp - fp - fn}
+
+
+def classes_of(predictions: Predictions) -> tuple[str, ...]:
+    """Return the levels of label and prediction together, in the label's order where equal."""
+    label = predictions.annotations.label
+    if label is None or set(predictions.levels) <= set(label.levels):
+        return predictions.levels if label is None else label.levels
+    return natural_order({*label.levels, *predictions.levels})
+
+
+def _recode(codes: npt.NDArray[np.int64], old: Sequence[str], new: Sequence[str]) -> Table:
+    """Return codes into `new`, -1 kept."""
+    if tuple(old) == tuple(new):
+        return codes
+    place = {level: i for i, level in enumerate(new)}
+    return np.array([*(place[level] for level in old), -1], np.int64)[codes]
+
+
+def _outcomes(predictions: Predictions, classes: tuple[str, ...]) -> tuple[Table, int]:
+    """Return one code a row for (truth, prediction), both shifted so that missing is 0."""
+    known = predictions.annotations
+    predicted = _recode(predictions.predicted, predictions.levels, classes) + 1
+    width = len(classes) + 1
+    if known.label is None or known.truth is None:
+        return predicted + width, 2 * width
+    return (_recode(known.truth, known.label.levels, classes) + 1) * width + predicted, width**2
+
+
+def _groups(
+    columns: Sequence[Column], codes: Sequence[npt.NDArray[np.int64]]
+) -> tuple[npt.NDArray[np.int64], list[dict[str, str]], int]:
+    """Return a group code a row, the groups, and how many empty combinations are left out."""
+    sizes = [len(column.levels) for column in columns]
+    code = np.zeros(len(codes[0]) if codes else 0, np.int64)
+    for column_codes, size in zip(codes, sizes, strict=True):
+        code = code * size + column_codes
+    total = math.prod(sizes)
+    if total <= MOST_COMBINATIONS or len(columns) == 1:
+        levels = product(*(column.levels for column in columns))
+        names = [column.name for column in columns]
+        return code, [dict(zip(names, combo, strict=True)) for combo in levels], 0
+    seen, code = np.unique(code, return_inverse=True)
+    places = np.unravel_index(seen, sizes)
+    groups = [
+        {column.name: column.levels[p[i]] for column, p in zip(columns, places, strict=True)}
+        for i in range(len(seen))
+    ]
+    return code, groups, total - len(seen)
+
+
+def count(predictions: Predictions, names: Sequence[str]) -> CountTable:
+    """Count the rows by the groups of some attributes (none: one group of all rows).
+
+    Args:
+        predictions: n rows.
+        names: one attribute, or several for their intersection.
+
+    Returns:
+        The count table; every later number comes from it.
+    """
+    known, classes = predictions.annotations, classes_of(predictions)
+    columns = [known.attribute(name) for name in names]
+    outcome, kinds = _outcomes(predictions, classes)
+    if columns:
+        code, groups, left_out = _groups(columns, [known.groups[name] for name in names])
+    else:
+        code, groups, left_out = np.zeros(len(predictions), np.int64), [{}], 0
+    width = len(classes) + 1
+    flat = np.bincount(code * kinds + outcome, minlength=len(groups) * kinds)
+    cube = flat.reshape(len(groups), kinds // width, width).astype(np.int64)
+    label = known.label if known.truth is not None else None
+    return CountTable(
+        name=" & ".join(names),
+        columns=tuple(names),
+        groups=tuple(groups),
+        label=None if label is None else label.name,
+        classes=classes,
+        known=tuple(i for i, c in enumerate(classes) if label is None or c in label.levels),
+        positive=classes.index(predictions.positive),
+        table=cube[:, 1:, 1:],
+        missing=cube[:, 1:, 0],
+        unlabelled=cube[:, 0].sum(1),
+        combinations_left_out=left_out,
+    )
+
+
+def subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return each attribute, each pair, and all together: the groups that are compared.
+
+    >>> subsets(["a", "b", "c"])
+    [('a',), ('b',), ('c',), ('a', 'b'), ('a', 'c'), ('b', 'c'), ('a', 'b', 'c')]
+    """
+    sizes = sorted({1, 2, len(names)} & set(range(1, len(names) + 1)))
+    return [combo for size in sizes for combo in combinations(names, size)]

@@ -1,0 +1,148 @@
+"""From Predictions to the measured part of metrics.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from debias_cl.errors import UsageError
+from debias_cl.metrics import alignment, amplification, disparities, rates
+from debias_cl.metrics.counts import CountTable, count, subsets
+from debias_cl.metrics.disparities import Settings
+from debias_cl.metrics.proportions import METHODS, Interval
+from debias_cl.metrics.values import Value, rows
+from debias_cl.records import Alignment, Predictions
+
+
+def measure(
+    predictions: Predictions,
+    *,
+    min_group: int = 30,
+    interval: Interval = "wilson",
+    seed: int = 0,
+    permutations: int = 10_000,
+) -> dict[str, Any]:
+    """Measure everything that counts can tell, with intervals, chance and reasons.
+
+    Args:
+        predictions: n rows; every number comes from their count tables.
+        min_group: rows that a denominator needs in the `_min_group` variants and the worst group.
+        interval: of plain proportions, "wilson" or "exact" (Clopper-Pearson).
+        seed: of permutations and simulated intervals; equal input gives equal output.
+        permutations: number of permutations (fewer for tables of very many cells, stated there).
+
+    Returns:
+        The measured part of metrics.json (schema debias_cl.metrics/1): label, attributes, n,
+        n_missing_prediction, overall, attributes_overall, groups, cells, disparities, leakage,
+        findings.
+
+    Raises:
+        UsageError: an interval or number that cannot be.
+    """
+    if interval not in METHODS:
+        raise UsageError(f"there is no interval '{interval}'", expected=" or ".join(METHODS))
+    if min_group < 1 or permutations < 1:
+        raise UsageError("min_group and permutations must be at least 1")
+    settings = Settings(min_group, seed, permutations)
+    names = [column.name for column in predictions.annotations.attributes]
+    whole = count(predictions, ()).overall()
+    document: dict[str, Any] = {
+        "label": _label(predictions, whole),
+        "attributes": [],
+        "n": rows(whole.n[0]),
+        "n_missing_prediction": rows(whole.missing.sum()),
+        "n_missing_label": rows(whole.unlabelled.sum()),
+        "overall": rates.group_values(whole, interval, seed)[0],
+        "attributes_overall": {},
+        "groups": [],
+        "cells": [],
+        "disparities": {},
+        "leakage": {},
+        "findings": [],
+    }
+    for combo in subsets(names):
+        _add(document, predictions, count(predictions, combo), settings, interval)
+    first = next(iter(document["attributes_overall"].values()), alignment.without_cells())
+    document["overall"] |= first
+    disparities.adjust(document["disparities"])
+    return document
+
+
+def _add(
+    document: dict[str, Any],
+    predictions: Predictions,
+    table: CountTable,
+    settings: Settings,
+    interval: Interval,
+) -> None:
+    """Add one attribute, or intersection, to the document."""
+    single = len(table.columns) == 1
+    by = alignment.alignment_of(predictions, table.name) if single else None
+    cells = alignment.cells_of(table, by)
+    document["attributes"].append(_attribute(predictions, table, by))
+    document["attributes_overall"][table.name] = alignment.over_cells(
+        cells, by is not None, settings.min_group
+    )
+    document["groups"] += group_entries(table, interval, settings.seed)
+    document["cells"] += alignment.cell_entries(cells, interval)
+    training = predictions.training_cells.get(table.name) if single else None
+    document["disparities"][table.name] = {
+        **disparities.gaps(table, settings),
+        **_others(table, training, settings),
+    }
+
+
+def _others(table: CountTable, training: Any, settings: Settings) -> dict[str, Value]:
+    """Return the disparities that are no largest gap."""
+    out: dict[str, Value] = {}
+    for suffix, least in (("", 1), ("_min_group", settings.min_group)):
+        out[f"mean_pair_equalized_odds{suffix}"] = amplification.mean_pair(table, least, settings)
+        out[f"bias_amplification{suffix}"] = amplification.amplification(
+            table, training, least, settings
+        )
+    return out
+
+
+def group_entries(table: CountTable, interval: Interval, seed: int) -> list[Value]:
+    """Return the entries of `groups`: who, how many, and every rate."""
+    total = max(float(table.n.sum()), 1.0)
+    found = rates.group_values(table, interval, seed)
+    return [
+        {
+            "attribute": table.name,
+            "group": dict(group),
+            "n": rows(table.n[i]),
+            "share": float(table.n[i] / total),
+            **found[i],
+        }
+        for i, group in enumerate(table.groups)
+    ]
+
+
+def _label(predictions: Predictions, table: CountTable) -> Value:
+    label = predictions.annotations.label
+    return {
+        "name": table.label,
+        "levels": list(table.classes),
+        "positive": predictions.positive,
+        "positive_source": predictions.positive_source,
+        "words": {} if label is None else dict(label.words),
+    }
+
+
+def _attribute(predictions: Predictions, table: CountTable, by: Alignment | None) -> Value:
+    columns = [predictions.annotations.attribute(name) for name in table.columns]
+    words: Mapping[str, str] = columns[0].words if len(columns) == 1 else {}
+    entry: Value = {
+        "name": table.name,
+        "levels": [" & ".join(group.values()) for group in table.groups],
+        "words": dict(words),
+        "alignment": None if by is None else _pairs(by),
+    }
+    if len(columns) > 1:
+        entry |= {"of": list(table.columns), "empty_left_out": table.combinations_left_out}
+    return entry
+
+
+def _pairs(by: Alignment) -> Value:
+    return {"source": by.source, "pairs": [list(pair) for pair in sorted(by.pairs)]}
