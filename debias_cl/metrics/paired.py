@@ -71,7 +71,8 @@ def _row(gained: npt.NDArray[np.bool_], lost: npt.NDArray[np.bool_], both: Ints)
     b, c, n = int(gained.sum()), int(lost.sum()), int(both.sum())
     if n == 0:
         return undefined("no row is predicted by both", 0)
-    value, low, high = combinations.paired(*(np.array([v], np.float64) for v in (b, c, n, 1.0)))
+    one = np.array([[b], [c], [n], [1]], np.float64)
+    value, low, high = combinations.paired(one[0], one[1], one[2], one[3])
     p = combinations.mcnemar_mid_p(b, c)
     return defined(value, low, high, n, "Tango's score interval", gained=b, lost=c, p=p)
 

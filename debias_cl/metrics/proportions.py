@@ -67,8 +67,9 @@ def clopper_pearson(
         low = special.betaincinv(np.maximum(x, 0.5), n - x + 1, low_tail)
         high = special.betaincinv(x + 1, np.maximum(n - x, 0.5), 1 - high_tail)
     empty = n <= 0
-    low = np.asarray(np.where(empty, np.nan, np.where(x <= 0, 0.0, low)), np.float64)
-    return low, np.asarray(np.where(empty, np.nan, np.where(x >= n, 1.0, high)), np.float64)
+    low = np.where(empty, np.nan, np.where(x <= 0, 0.0, low))
+    high = np.where(empty, np.nan, np.where(x >= n, 1.0, high))
+    return np.asarray(low, np.float64), np.asarray(high, np.float64)
 
 
 def limits(x: Counts, n: Counts, interval: Interval = "wilson") -> tuple[Array, Array]:
