@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "files", "records", "registry", "config"),
     ("runs", "waists", "progress"),
     ("data", "losses"),
-    ("networks", "encoders", "checkpoint", "probe"),
+    ("networks", "encoders", "checkpoint", "probe", "optim", "step"),
     ("fit", "features"),
     ("metrics",),
     ("checks",),
