@@ -1,0 +1,193 @@
+"""Frozen encoder in, `Features` out; the own classifier's predictions; and the kNN monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from debias_cl.data.batches import plain_batches
+from debias_cl.data.contract import Dataset, LabelledImages
+from debias_cl.data.views import Views
+from debias_cl.encoders import Encoder
+from debias_cl.errors import UsageError
+from debias_cl.losses.contract import TrainingObjective
+from debias_cl.probe import knn_shares, predictions, training_cells
+from debias_cl.records import Annotations, Features, Predictions
+
+NEIGHBOURS = 20
+"""Neighbours that the monitor asks."""
+
+MOST = {"train": 5000, "validation": 2000}
+"""Examples that the monitor looks at: a seeded subsample where there are more."""
+
+
+def extract(
+    encoder: Encoder,
+    dataset: Dataset,
+    views: Views,
+    device: str | torch.device = "cpu",
+    batch_size: int = 512,
+    about: Mapping[str, Any] | None = None,
+) -> Features:
+    """Return the encoder's features of all splits, without augmentation, in evaluation mode.
+
+    Args:
+        encoder: any encoder; its mode is left as it was.
+        dataset: all of its splits are used.
+        views: whose statistics and size are used.
+        device: where the encoder is.
+        batch_size: pictures at once.
+        about: JSON-able facts for `Features.encoder` beside the architecture.
+    """
+    parts = {
+        name: features_of(encoder, split.images, views, device, batch_size)
+        for name, split in dataset.splits.items()
+    }
+    split = np.concatenate([np.full(len(values), name) for name, values in parts.items()])
+    annotations = joined([part.annotations for part in dataset.splits.values()])
+    facts = {
+        "architecture": encoder.architecture,
+        "feature_dim": encoder.feature_dim,
+        "dataset": dataset.name,
+        "note": encoder.note,
+        **(about or {}),
+    }
+    return Features(np.concatenate(list(parts.values())), split, annotations, facts)
+
+
+def features_of(
+    encoder: nn.Module,
+    images: npt.NDArray[np.uint8],
+    views: Views,
+    device: str | torch.device = "cpu",
+    batch_size: int = 512,
+) -> npt.NDArray[np.float32]:
+    """Return (n, D) float32 features of (n, H, W, 3) uint8 pictures, in evaluation mode."""
+    with evaluating(encoder), torch.inference_mode():
+        # Collected on the device: a copy a batch would stop an accelerator's queue.
+        found = [
+            encoder(batch).float() for batch in plain_batches(images, views, batch_size, device)
+        ]
+        values: npt.NDArray[np.float32] = torch.cat(found).cpu().numpy()
+    return values
+
+
+def own_classifier_predictions(
+    objective: TrainingObjective,
+    features: Features,
+    test_split: str,
+    positive: str,
+    positive_source: str,
+) -> Predictions:
+    """Return what the objective's own classifier says of a split, without a refitted probe.
+
+    Raises:
+        UsageError: the objective has no classifier.
+    """
+    if not objective.has_classifier:
+        raise UsageError("this objective has no classifier of its own", remedy="use a probe")
+    test = features.part(test_split)
+    device = next(objective.parameters()).device
+    with evaluating(objective), torch.inference_mode():
+        logits = objective.predict(torch.from_numpy(test.values).to(device))
+        probability = logits.double().softmax(dim=1).cpu().numpy()
+    cells = training_cells(features.part("train").annotations)
+    return predictions(test.annotations, probability, positive, positive_source, cells)
+
+
+class KnnMonitor:
+    """kNN accuracy of validation examples among training features, for the log.
+
+    Aligned and conflicting examples are told apart by the first attribute that has an alignment.
+    The test split is never looked at.
+
+    Args:
+        dataset: with "train" and "validation"; without the latter nothing is reported.
+        views: whose statistics and size are used.
+        device: where the encoder is.
+        seed: of the subsamples.
+    """
+
+    def __init__(
+        self, dataset: Dataset, views: Views, device: str | torch.device = "cpu", seed: int = 0
+    ) -> None:
+        self.views, self.device = views, device
+        self.classes = len(dataset.label.levels)
+        rng = np.random.default_rng(seed)
+        self.parts = {
+            name: _some(dataset.splits[name], MOST[name], rng)
+            for name in MOST
+            if name in dataset.splits
+        }
+
+    def __call__(self, encoder: nn.Module) -> dict[str, float | None]:
+        """Return accuracies as fractions; None where no example of that kind was looked at."""
+        if len(self.parts) < len(MOST):
+            return {}
+        train, validation = self.parts["train"], self.parts["validation"]
+        ours, theirs = (
+            features_of(encoder, part.images, self.views, self.device)
+            for part in (train, validation)
+        )
+        truth = train.annotations.truth
+        assert truth is not None
+        shares = knn_shares(ours, truth, theirs, NEIGHBOURS, self.classes)
+        right = shares.argmax(axis=1) == validation.annotations.truth
+        named = [name for name in validation.annotations.groups if name in _alignment(validation)]
+        if not named:
+            return {"knn_accuracy": _share(right)}
+        aligned = validation.annotations.aligned(named[0])
+        assert aligned is not None
+        return {
+            "knn_aligned_accuracy": _share(right[aligned]),
+            "knn_conflict_accuracy": _share(right[~aligned]),
+        }
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and back as it was."""
+    before = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(before)
+
+
+def joined(parts: list[Annotations]) -> Annotations:
+    """Return the rows of several annotations of one data set as one."""
+    first = parts[0]
+    truths = [part.truth for part in parts if part.truth is not None]
+    return Annotations(
+        ids=np.concatenate([part.ids for part in parts]),
+        label=first.label,
+        truth=np.concatenate(truths) if len(truths) == len(parts) else None,
+        attributes=first.attributes,
+        groups={
+            name: np.concatenate([part.groups[name] for part in parts]) for name in first.groups
+        },
+        alignment=first.alignment,
+    )
+
+
+def _some(split: LabelledImages, most: int, rng: np.random.Generator) -> LabelledImages:
+    """A random subsample of the labelled rows, in order."""
+    truth = split.annotations.truth
+    known = np.arange(len(split)) if truth is None else np.flatnonzero(truth >= 0)
+    rows = np.sort(rng.choice(known, most, replace=False)) if len(known) > most else known
+    return LabelledImages(split.images[rows], split.annotations.take(rows))
+
+
+def _alignment(split: LabelledImages) -> Mapping[str, Any]:
+    return split.annotations.alignment
+
+
+def _share(right: npt.NDArray[np.bool_]) -> float | None:
+    return float(right.mean()) if len(right) else None
