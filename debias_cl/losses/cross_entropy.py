@@ -1,0 +1,49 @@
+"""Cross-entropy: a linear classifier on the encoder's features, the reference objective."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from debias_cl.losses.contract import (
+    ObjectiveContext,
+    ObjectiveSpec,
+    Targets,
+    TrainingObjective,
+)
+
+
+class CrossEntropy(TrainingObjective):
+    """Softmax cross-entropy of a linear classifier, averaged over all views of all images.
+
+    Args:
+        context: sizes; no setting is read.
+    """
+
+    has_classifier = True
+
+    def __init__(self, context: ObjectiveContext) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(context.feature_dim, context.classes)
+
+    def forward(self, features: Tensor, targets: Targets) -> Tensor:
+        """Return the mean loss: features (B, V, D), float32 at least inside."""
+        logits = self.predict(features.flatten(0, 1))  # (B V, K)
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        return F.cross_entropy(logits, targets.label.repeat_interleave(features.shape[1]))
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Return (n, K) logits of (n, D) features."""
+        logits: Tensor = self.classifier(features)
+        return logits
+
+
+SPEC = ObjectiveSpec(
+    title="cross-entropy",
+    family="reference",
+    source="torch.nn.functional.cross_entropy on one linear layer, mean over all views; textbook",
+    uses=(),
+    build=CrossEntropy,
+)
