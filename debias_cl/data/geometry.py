@@ -45,8 +45,7 @@ def draw_boxes(
     found = fits.any(dim=1, keepdim=True)
     box = torch.where(found, box, centre)
     room = limits - box
-    # float32 may round u (room + 1) up to room + 1, one pixel outside.
-    corner = torch.minimum((uniform[:, -2:] * (room + 1)).floor(), room)
+    corner = (uniform[:, -2:] * (room + 1)).floor()
     corner = torch.where(found, corner, (room / 2).floor())
     return torch.cat([corner, box], dim=1).long()
 

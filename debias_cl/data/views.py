@@ -98,7 +98,13 @@ class Views:
         v = self.config.count
         rows = slice(first * v, (first + b) * v)
         drawn = self.draw(total * v, (high, wide), generator).rows(rows).to(images.device)
-        out = self._noise(total * v, (high, wide), generator)[rows].to(images.device)
+        shape = (3, *self._target((high, wide)))
+        if self.config.noise > 0:
+            # All shares draw the noise of the whole batch: the price of equal views for any number.
+            noise = torch.randn((total * v, *shape), generator=generator, device=generator.device)
+            out = noise[rows].to(images.device).mul_(self.config.noise)
+        else:
+            out = torch.empty((b * v, *shape), device=images.device)
         made = self.apply(images, drawn, out)
         return made.view(b, v, *made.shape[1:])
 
@@ -138,9 +144,10 @@ class Views:
         """
         v, device = self.config.count, images.device
         mean, std = self.mean.to(device), self.std.to(device)
+        row_bytes = 4 * v * max(images.shape[1:].numel(), noise.shape[1:].numel())
         # A surrounding bf16 autocast would turn the resize into bf16.
         with torch.autocast(device.type, enabled=False):
-            for rows in _chunks(len(images), noise[:1].nbytes * v, device):
+            for rows in _chunks(len(images), row_bytes, device):
                 views = slice(rows.start * v, rows.stop * v)
                 part = drawn.rows(views)
                 picture = self._colour(self._geometry(images[rows], part), part)
@@ -181,14 +188,6 @@ class Views:
             return torch.tensor([[0, 0, *size]], device=uniform.device).expand(len(uniform), 4)
         scale, ratio = self.config.crop_scale, self.config.crop_ratio
         return geometry.draw_boxes(uniform, size, scale, ratio)
-
-    def _noise(self, n: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
-        """Memory for n views, filled with noise where the policy has some."""
-        shape = (n, 3, *self._target(size))
-        if self.config.noise <= 0:
-            return torch.empty(shape, device=generator.device)
-        noise = torch.randn(shape, generator=generator, device=generator.device)
-        return noise.mul_(self.config.noise)
 
     def _geometry(self, images: Tensor, drawn: Parameters) -> Tensor:
         """(b, H, W, 3) uint8 -> (b V, 3, h, w) float in [0, 1]."""
