@@ -1,0 +1,21 @@
+"""Equalized odds: are the right and the wrong finds shared equally between groups?"""
+
+from __future__ import annotations
+
+from debias_cl.checks.contract import CheckSpec
+from debias_cl.checks.gaps import GapCheck
+
+CHECK = GapCheck(
+    "equalized-odds",
+    "equalized_odds_difference",
+    lambda names: "Equalized odds",
+    "a group-balanced probe, or a threshold for each group where the law allows it",
+)
+
+SPEC = CheckSpec(
+    title="Equalized odds",
+    question="Are the right and the wrong finds shared equally between groups?",
+    threshold=0.10,
+    unit="fraction",
+    run=CHECK.run,
+)

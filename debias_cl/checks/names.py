@@ -1,0 +1,132 @@
+"""Words for labels, groups and cells: the data set's own, else `Male = 1`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from debias_cl.checks.text import clean
+from debias_cl.records import MISSING
+
+Group = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the label, its levels, groups and cells are called in sentences.
+
+    Args:
+        document: the metrics document.
+    """
+
+    document: Mapping[str, Any]
+
+    @property
+    def noun(self) -> str:
+        """Plural word for the examples ("images")."""
+        return clean(str((self.document.get("dataset") or {}).get("noun") or "rows"))
+
+    @property
+    def label(self) -> str:
+        """Name of the label column."""
+        return clean(str(self.document["label"]["name"]))
+
+    @property
+    def positive(self) -> str:
+        """The level that counts as favourable, in words."""
+        return self.level(self.document["label"]["name"], self.document["label"]["positive"])
+
+    @property
+    def negative(self) -> str:
+        """The other level of a binary label, in words."""
+        positive = self.document["label"]["positive"]
+        others = [level for level in self.document["label"]["levels"] if level != positive]
+        return self.level(self.document["label"]["name"], others[0]) if others else "the rest"
+
+    @property
+    def binary(self) -> bool:
+        """Whether the label has at most two levels."""
+        return len(self.document["label"]["levels"]) <= 2
+
+    def level(self, column: str, level: str) -> str:
+        """Return the words for one level of a column, `Male = 1` where there are none."""
+        if level == MISSING:
+            return f"{clean(column)} missing"
+        word = self._words(column).get(str(level))
+        if word and str(word).isdigit():
+            return f"{clean(column)} {word}"
+        return clean(str(word)) if word else f"{clean(column)} = {clean(str(level))}"
+
+    def bare(self, column: str, level: str) -> str:
+        """Return the words for a level where its column stands in a heading already."""
+        word = self._words(column).get(str(level))
+        return clean(str(word)) if word else clean(str(level))
+
+    def group(self, group: Group) -> str:
+        """Return the words for a group of one or more attributes ("men, not young").
+
+        A missing level names its column ("men, Young missing").
+        """
+        return ", ".join(self.level(column, level) for column, level in group.items())
+
+    def cell(self, cell: Group) -> str:
+        """Return the words for a label level within a group ("blond men")."""
+        label = self.document["label"]["name"]
+        group = {column: level for column, level in cell.items() if column != label}
+        return self.within(str(cell.get(label, "")), group)
+
+    def within(self, level: str, group: Group) -> str:
+        """Return the words for the examples of one label level in one group."""
+        label = self.document["label"]["name"]
+        word, people = self.level(label, level), self.group(group)
+        if level in self._words(label) and plural(people) and not plural(word):
+            return f"{word} {people}"
+        return f"{word}, {people}"
+
+    def examples(self, level: str) -> str:
+        """Return the words for all examples of one label level ("women", "blond images")."""
+        word = self.level(self.document["label"]["name"], level)
+        if level not in self._words(self.document["label"]["name"]):
+            return f"{self.noun} with {word}"
+        return word if plural(word) else f"{word} {self.noun}"
+
+    def found_among(self, level: str, group: Group) -> str:
+        """Return "blond men", "women in the group Black", or "images with y = 1 where g = 2"."""
+        label, people = self.document["label"]["name"], self.group(group)
+        worded = all(str(value) in self._words(column) for column, value in group.items())
+        if level in self._words(label) and plural(people) and not plural(self.level(label, level)):
+            return self.within(level, group)
+        start = self.examples(level)
+        return f"{start} in the group {people}" if worded else f"{start} where {people}"
+
+    def attribute(self, name: str) -> str:
+        """Return the name of an attribute or an intersection ("Male and Young")."""
+        for entry in self.document.get("attributes", ()):
+            if entry["name"] == name and entry.get("of"):
+                return " and ".join(clean(part) for part in entry["of"])
+        return clean(name)
+
+    def encoder(self, run: Mapping[str, Any]) -> str:
+        """Return a run's name for people."""
+        encoder = run.get("encoder") or {}
+        return clean(str(encoder.get("name") or "the audited predictions"))
+
+    def _words(self, column: str) -> Mapping[str, str]:
+        columns = [self.document["label"], *self.document.get("attributes", ())]
+        for entry in columns:
+            if entry["name"] == column:
+                return entry.get("words") or {}
+        return {}
+
+
+def plural(words: str) -> bool:
+    """Return whether the words begin with a plural noun: "men, young", "women", "faces".
+
+    English gives no better sign than the ending; where it misleads, the sentence is stiff and
+    still right.
+    """
+    first = words.split(",")[0].strip()
+    return first.endswith(
+        ("men", "people", "persons", "children", "adults", "faces", "girls", "boys")
+    )
