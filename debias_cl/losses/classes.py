@@ -1,4 +1,4 @@
-"""Linear steps of the contrastive family that cost O(N d): sums within labels, reordering."""
+"""Small steps of the contrastive family: sums within labels, reordering, first order only."""
 
 from __future__ import annotations
 
@@ -54,4 +54,36 @@ class _Reordered(torch.autograd.Function):
 def reordered(x: Tensor, order: Tensor) -> Tensor:
     """Return `x[order]` for a permutation: its gradient is a copy, not a sum."""
     result: Tensor = _Reordered.apply(x, order)
+    return result
+
+
+class _FirstOrder(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        refused: Tensor = _Refused.apply(grad, x)
+        return refused
+
+
+class _Refused(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, x: Tensor) -> Tensor:
+        return grad.view_as(grad)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        raise RuntimeError(
+            "the streaming contrastive losses have first derivatives only: "
+            "a second derivative (double backward) is not supported"
+        )
+
+
+def first_order(x: Tensor) -> Tensor:
+    """Return x; a second derivative through it raises a RuntimeError instead of a wrong value."""
+    result: Tensor = _FirstOrder.apply(x)
     return result

@@ -11,7 +11,8 @@ class DCLLoss(FamilyLoss):
     """Decoupled contrastive loss.
 
     loss = mean_i { -mean_{v in S(i)} s_iv + log sum over the rows of OTHER images of exp s_ij }:
-    ConTeX's label contrast with every image its own label. To be called without labels.
+    ConTeX's label contrast with every image its own label. Called as ConTeXLoss is; labels are not
+    looked at.
 
     Args:
         temperature: above 0; 0.1 in the paper.
@@ -20,6 +21,8 @@ class DCLLoss(FamilyLoss):
     lightly 1.6.0 `DCLLoss`. No base temperature. Deviation: an anchor without another view, or a
     batch of one image, adds 0.
     """
+
+    looks_at_labels = False
 
     def __init__(self, temperature: float = 0.1) -> None:
         super().__init__(((1.0, LABEL_CONTRAST),), temperature, None)

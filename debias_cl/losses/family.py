@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from debias_cl.errors import UsageError
 from debias_cl.losses import contrast
-from debias_cl.losses.classes import class_sums, reordered
+from debias_cl.losses.classes import class_sums, first_order, reordered
 from debias_cl.losses.tiles import OTHER, SAME, Layout
 
 Sources = slice | Tensor | None
@@ -115,7 +115,8 @@ class Anchors:
         return self.z.sum(1)  # (B, d)
 
     def _mean(self, sums: Tensor, number: Tensor) -> Tensor:
-        total = torch.einsum("bvd,bd->bv", self.z, sums) - self.unit
+        # element by element, because autocast would lower the precision of a product's gradient
+        total = (self.z * sums[:, None]).sum(-1) - self.unit
         return self._of_anchors(total) / number.clamp(min=1) / self.temperature
 
     @cached_property
@@ -181,6 +182,9 @@ class FamilyLoss(nn.Module):
     tile = 0
     """Rows of a tile; 0 chooses by the number of rows and the device."""
 
+    looks_at_labels = True
+    """Whether labels matter; where not, they may be given and every image is its own label."""
+
     def __init__(
         self,
         terms: tuple[tuple[float, Term], ...],
@@ -217,8 +221,9 @@ class FamilyLoss(nn.Module):
             UsageError: features or labels of another shape or type.
         """
         features, label = checked(features, labels)
+        features = first_order(features)
         with torch.autocast(features.device.type, enabled=False):
-            anchors = self._prepare(features, label, sources)
+            anchors = self._prepare(features, label if self.looks_at_labels else None, sources)
             total = sum(share * self._applied(term, anchors).sum() for share, term in self.terms)
             self._count(anchors)
             rows = features.shape[0] * (1 if self.first_view else features.shape[1])

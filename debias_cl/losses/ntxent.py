@@ -24,6 +24,8 @@ class NTXentLoss(FamilyLoss):
     views; with more, the mean over the other views is taken, as SupContrast does.
     """
 
+    looks_at_labels = False
+
     def __init__(self, temperature: float = 0.5, base_temperature: float | None = None) -> None:
         super().__init__(((1.0, SELF_CONTRAST),), temperature, base_temperature)
 
