@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -21,6 +21,8 @@ from debias_cl.networks import CifarResNet, ConvNet
 
 CIFAR_STEM_UP_TO = 64
 """Largest image side for which a ResNet gets the CIFAR stem."""
+
+Stem = Literal["auto", "imagenet", "cifar"]
 
 DOWNLOAD_SECONDS = 20.0
 """A download that stays silent for this long is given up."""
@@ -77,7 +79,7 @@ OWN: Mapping[str, Callable[[], Built]] = {
 }
 
 
-def build(config: EncoderConfig, image_size: int) -> Encoder:
+def build(config: EncoderConfig, image_size: int, stem: Stem = "auto") -> Encoder:
     """Build an encoder.
 
     A ResNet from scratch gets the CIFAR stem (3x3, stride 1, no max-pool) at `image_size` <= 64;
@@ -86,6 +88,7 @@ def build(config: EncoderConfig, image_size: int) -> Encoder:
     Args:
         config: architecture and whether ImageNet weights are wanted.
         image_size: side of the pictures in pixels.
+        stem: of a ResNet; "auto" is the rule above, the others are for given weights.
 
     Returns:
         The encoder; its `note` says what became of the stem and of the pretrained weights.
@@ -96,8 +99,9 @@ def build(config: EncoderConfig, image_size: int) -> Encoder:
     source, name = _resolve(config.architecture)
     made = SOURCES[source].make(name, config.pretrained, image_size)
     notes = [made.note]
-    if image_size <= CIFAR_STEM_UP_TO and not config.pretrained and _cifar_stem(made.body):
-        notes.append(f"CIFAR stem (3x3, stride 1, no max-pool) for {image_size} px")
+    small = image_size <= CIFAR_STEM_UP_TO and not config.pretrained
+    if (small if stem == "auto" else stem == "cifar") and _cifar_stem(made.body):
+        notes.append("CIFAR stem (3x3, stride 1, no max-pool)")
     architecture = name if source == "own" else f"{source}:{name}"
     note = "; ".join(text for text in notes if text)
     return Encoder(made.body, made.feature_dim, architecture, made.head, note)
