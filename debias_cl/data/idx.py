@@ -31,11 +31,12 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "http://yann.lecun.com/exdb/mnist/",
 )
-OBTAIN = (
+BY_HAND = (
     "put the four official files train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
     "t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz into <data root>/mnist/MNIST/raw/ (where "
-    "torchvision puts them), or run `python -m debias_cl.data fetch --dataset biased_mnist`"
+    "torchvision puts them)"
 )
+OBTAIN = f"{BY_HAND}, or run `python -m debias_cl.data fetch --dataset biased_mnist`"
 IMAGES, LABELS = 2051, 2049
 """Magic numbers of the two kinds of file."""
 
@@ -137,4 +138,4 @@ def _download(name: str) -> bytes:
         if hashlib.md5(data).hexdigest() == MD5[name]:
             return data
         failures.append(f"{mirror}: other bytes than published (md5)")
-    raise DataError(f"{name} cannot be fetched", where="; ".join(failures), remedy=OBTAIN)
+    raise DataError(f"{name} cannot be fetched", where="; ".join(failures), remedy=BY_HAND)
