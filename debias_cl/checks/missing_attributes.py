@@ -36,7 +36,8 @@ def _one(document: Document, shown: str, attribute: str, threshold: float) -> Fi
     place, group = lost[0]
     outcome: Outcome = "issue" if group["share"] > threshold else "note"
     text = (
-        f"{capital(shown)} is missing for {count(group['n'])} {names.noun} ({share(group['share'])}). "
+        f"{capital(shown)} is missing for {count(group['n'])} {names.noun} "
+        f"({share(group['share'])}). "
         f"They form the level {MISSING}."
     )
     pointers = (f"/groups/{place}/n", f"/groups/{place}/share")

@@ -1,0 +1,252 @@
+"""Panels: a matplotlib canvas in CSS pixels, drawn in tokens, saved as a small inline SVG."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Drawing
+
+from debias_cl.checks.text import clean
+from debias_cl.sections.svg import compact
+from debias_cl.sections.tokens import ink
+
+WIDTH = 344
+"""Width of a panel in user units: CSS pixels on a phone."""
+FONT = 11
+SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "debias_cl",
+    "text.parse_math": False,
+    "font.size": FONT,
+    "path.simplify": False,
+}
+NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+MARKERS = {"run": "o", "ref": "D", "s3": "s", "s4": "^"}
+HOLLOW = ("ref", "s4")
+DASHES = {"run": (), "ref": (4.0, 2.0), "s3": (), "s4": (3.0, 2.0)}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as the templates show it.
+
+    Attributes:
+        id: also the start of every id inside ("f31").
+        number: "3.1".
+        title: the message, under 50 characters.
+        subtitle: what is plotted, its unit and interval.
+        svg: the drawing.
+        data: id of the table with the same numbers.
+        data_title: what that table is called ("table 3a").
+    """
+
+    id: str
+    number: str
+    title: str
+    subtitle: str
+    svg: Markup
+    data: str
+    data_title: str
+
+
+class Panel:
+    """A drawing in pixels: x to the right, y downwards, colours by token.
+
+    Args:
+        height: in user units.
+        width: in user units.
+    """
+
+    def __init__(self, height: float, width: float = WIDTH) -> None:
+        self.width, self.height = width, height
+        self._settings = matplotlib.rc_context(SETTINGS)
+        with matplotlib.rc_context(SETTINGS):
+            self._drawing = Drawing(figsize=(width / 72, height / 72))
+            FigureCanvasSVG(self._drawing)
+            self._axes = self._drawing.add_axes((0, 0, 1, 1))
+        self._drawing.patch.set_visible(False)
+        self._axes.set_axis_off()
+        self._axes.set_xlim(0, width)
+        self._axes.set_ylim(height, 0)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        *,
+        token: str = "ink",
+        anchor: str = "left",
+        bold: bool = False,
+        size: float = FONT,
+    ) -> None:
+        """Write one line with its middle at y; it begins, ends or is centred at x."""
+        with matplotlib.rc_context(SETTINGS):
+            self._axes.text(
+                x,
+                y + size * 0.36,
+                clean(words),
+                color=ink(token),
+                ha=anchor,
+                va="baseline",
+                fontsize=size,
+                fontweight="bold" if bold else "normal",
+            )
+
+    def line(
+        self,
+        xs: Sequence[float],
+        ys: Sequence[float],
+        token: str,
+        *,
+        width: float = 1.5,
+        dash: Sequence[float] = (),
+    ) -> None:
+        """Draw a line through points."""
+        style: str | tuple[float, Sequence[float]] = (0, tuple(dash)) if dash else "-"
+        (drawn,) = self._axes.plot(
+            xs, ys, color=ink(token), linewidth=width, linestyle=style, solid_capstyle="butt"
+        )
+        drawn.set_clip_on(False)
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        fill: str | None = None,
+        edge: str | None = None,
+        line: float = 1.0,
+        dash: bool = False,
+    ) -> None:
+        """Draw a rectangle from its left upper corner."""
+        xs, ys = [x, x + width, x + width, x, x], [y, y, y + height, y + height, y]
+        if fill:
+            (drawn,) = self._axes.fill(xs, ys, facecolor=ink(fill), linewidth=0, edgecolor="none")
+            drawn.set_clip_on(False)
+        if edge:
+            (outline,) = self._axes.plot(
+                xs,
+                ys,
+                color=ink(edge),
+                linewidth=line,
+                linestyle=(0, (3, 2)) if dash else "-",
+                solid_joinstyle="miter",
+                dash_joinstyle="miter",
+                solid_capstyle="projecting",
+            )
+            outline.set_clip_on(False)
+
+    def mark(self, x: float, y: float, series: str, *, size: float = 6.5) -> None:
+        """Draw a series' marker: its shape tells it apart without colour."""
+        hollow = series in HOLLOW
+        (drawn,) = self._axes.plot(
+            [x],
+            [y],
+            marker=MARKERS[series],
+            markersize=size - 0.5 if hollow else size,
+            color=ink(series),
+            markerfacecolor=ink("bg") if hollow else ink(series),
+            markeredgecolor=ink(series),
+            markeredgewidth=1.4 if hollow else 0,
+            linestyle="none",
+        )
+        drawn.set_clip_on(False)
+
+    def arrow(self, x: float, y: float, token: str, *, left: bool) -> None:
+        """Draw the head of an interval that leaves the axis."""
+        step = 5 if left else -5
+        (drawn,) = self._axes.fill(
+            [x, x + step, x + step],
+            [y, y - 3, y + 3],
+            facecolor=ink(token),
+            linewidth=0,
+            edgecolor="none",
+        )
+        drawn.set_clip_on(False)
+
+    def svg(self, figure: str, title: str, description: str) -> Markup:
+        """Return the panel as inline SVG.
+
+        Args:
+            figure: id of the figure.
+            title, description: text alternative (what it is; the main reading and where the data
+                are).
+        """
+        text = io.StringIO()
+        with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+            # A script that DejaVu lacks is drawn by the reader's own font; only its width is guessed.
+            warnings.filterwarnings("ignore", message=".*[Gg]lyph")
+            self._drawing.savefig(text, format="svg", metadata=NO_METADATA)
+        return compact(text.getvalue(), figure, title, description)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A straight axis: a range of values onto a range of pixels.
+
+    Attributes:
+        low, high: values at the ends.
+        left, right: pixels at the ends.
+        ticks: values at which the grid stands.
+    """
+
+    low: float
+    high: float
+    left: float
+    right: float
+    ticks: tuple[float, ...]
+
+    def __call__(self, value: float) -> float:
+        """Return the pixel of a value, held inside the axis."""
+        part = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return self.left + part * (self.right - self.left)
+
+
+def shares(values: Sequence[float], left: float, right: float) -> Scale:
+    """Return a scale for shares: 0 to 100 %, or cut where all of it lies near one end."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    start, end = 0.0, 1.0
+    if low > 0.6:
+        start = max(0.0, math.floor(low * 20 - 0.6) / 20)
+    elif high < 0.4:
+        end = min(1.0, math.ceil(high * 20 + 0.6) / 20)
+    return Scale(start, end, left, right, ticks(start, end))
+
+
+def ticks(low: float, high: float, most: int = 5) -> tuple[float, ...]:
+    """Return round values between two ends, both round themselves.
+
+    >>> ticks(0, 1)
+    (0.0, 0.25, 0.5, 0.75, 1.0)
+    >>> ticks(0.85, 1)
+    (0.85, 0.9, 0.95, 1.0)
+    """
+    for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500):
+        first = math.ceil(low / step - 1e-9)
+        last = math.floor(high / step + 1e-9)
+        if last - first < most and last > first:
+            return tuple(round(place * step, 4) for place in range(first, last + 1))
+    return (low, high)
+
+
+def cut(label: str, most: int = 20) -> str:
+    """Shorten a label in the middle; the whole of it stands in the table.
+
+    >>> cut("women, Southeast Asian, young", 20)
+    'women, Sou…an, young'
+    """
+    label = clean(label)
+    if len(label) <= most:
+        return label
+    keep = most - 1
+    return f"{label[: keep - keep // 2]}…{label[len(label) - keep // 2 :]}"

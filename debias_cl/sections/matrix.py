@@ -1,0 +1,108 @@
+"""The cell matrix: accuracy by label and attribute, conflicting or aligned cells framed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from debias_cl.checks.text import DASH
+from debias_cl.sections.figures import WIDTH, Panel, cut
+from debias_cl.sections.tokens import heat
+
+MANY = 16
+"""Above so many cells only the value stands in each."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """A cell.
+
+    Attributes:
+        wrong: share wrong, None where the cell is empty.
+        value: accuracy as text.
+        n: "n = 182".
+        aligned: True, False, or None where no pattern is known.
+    """
+
+    wrong: float | None
+    value: str
+    n: str
+    aligned: bool | None
+
+
+def matrix(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    squares: Sequence[Sequence[Square]],
+    figure: str,
+    title: str,
+    description: str,
+) -> Markup:
+    """Draw the matrix.
+
+    Args:
+        rows, columns: names of the levels.
+        squares: a row a row name, a cell a column name.
+        figure: id.
+        title, description: text alternative.
+    """
+    many = len(rows) * len(columns) > MANY
+    left = _left(rows, many)
+    width = (WIDTH - left) / len(columns)
+    height = 24 if many else (40 if len(rows) > 2 else 62)
+    slanted = max(len(name) for name in columns) * 6.6 > width
+    panel = Panel(24 + height * len(rows) + 2)
+    for place, name in enumerate(columns):
+        shown = cut(name, max(3, int(width / 6.6))) if slanted else name
+        panel.text(
+            left + (place + 0.5) * width, 10, shown, anchor="center", size=10 if many else 11
+        )
+    for i, name in enumerate(rows):
+        y = 22 + i * height
+        panel.text(0, y + height / 2, cut(name, int(left / 6.4)), size=10 if many else 11)
+        for j, square in enumerate(squares[i]):
+            _fill(panel, square, left + j * width, y, width, height, many)
+    framed = many and any(square.aligned for line in squares for square in line)
+    for i, line in enumerate(squares):
+        for j, square in enumerate(line):
+            if square.aligned is (True if framed else False) and square.wrong is not None:
+                _frame(panel, left + j * width, 22 + i * height, width, height, many)
+    return panel.svg(figure, title, description)
+
+
+def _left(rows: Sequence[str], many: bool) -> float:
+    longest = max(len(cut(name)) for name in rows)
+    return min(130.0, max(22.0 if many else 70.0, longest * 6.6 + 8))
+
+
+def _fill(
+    panel: Panel, square: Square, x: float, y: float, width: float, height: float, many: bool
+) -> None:
+    if square.wrong is None:
+        panel.box(x + 2, y + 2, width - 4, height - 4, edge="axis", dash=True)
+        panel.text(x + width / 2, y + height / 2, DASH, anchor="center", token="muted")
+        return
+    step = heat(square.wrong)
+    panel.box(x + 1, y + 1, width - 2, height - 2, fill=f"q{step}")
+    middle = x + width / 2
+    words = [square.value] if many else [square.value, square.n]
+    if not many and height > 44 and square.aligned is not None:
+        words.append("= aligned" if square.aligned else "≠ conflicting")
+    first = y + height / 2 - 14 * (len(words) - 1) / 2
+    for place, word in enumerate(words):
+        panel.text(
+            middle,
+            first + 14 * place,
+            word,
+            token=f"on{step}",
+            anchor="center",
+            bold=place == 0 and not many,
+            size=9.5 if many else 11,
+        )
+
+
+def _frame(panel: Panel, x: float, y: float, width: float, height: float, many: bool) -> None:
+    inset, line = (2.0, 1.6) if many else (2.25, 2.5)
+    panel.box(x + inset, y + inset, width - 2 * inset, height - 2 * inset, edge="ink", line=line)
