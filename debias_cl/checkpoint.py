@@ -36,7 +36,7 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What was loaded, and what was not.
+    """What was loaded, and what was not; `config.to_dict` gives its JSON form.
 
     Attributes:
         path, sha256, format: the file.
@@ -49,7 +49,7 @@ class LoadReport:
         reshaped: weights of another shape, both shapes named.
         ignored: other entries of the file, with their types.
         others: further networks in the file, which `network` would take.
-        head: the file's classifier on the features; None where it has none.
+        classes: levels of the file's classifier, which is `encoder.classifier`; 0 without one.
         metadata: what a run's own file says of itself.
     """
 
@@ -66,18 +66,12 @@ class LoadReport:
     reshaped: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
-    head: nn.Linear | None = None
+    classes: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form: the classifier is told by its shape."""
-        head = self.head and [self.head.out_features, self.head.in_features]
-        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in self.__dict__.items()}
-        return {**plain, "head": head, "metadata": dict(self.metadata)}
 
     def sentences(self) -> tuple[str, ...]:
         """Return what a reader should know, in plain sentences."""
-        classifier = f", classifier of {self.head.out_features} levels" if self.head else ""
+        classifier = f", classifier of {self.classes} levels" if self.classes else ""
         lines = {
             f"{self.matched} of {self.expected} weights loaded into {self.architecture} "
             f"({self.format}{classifier})": True,
@@ -100,7 +94,7 @@ def load_encoder(
     """Load a state dict of a known architecture into an encoder, without running its code.
 
     Wrappers and prefixes are found by themselves. Features are those before the classifier, which
-    is kept in the report. A ResNet's stem is that of the weights.
+    becomes `encoder.classifier`. A ResNet's stem is that of the weights.
 
     Args:
         path: `.pt`, `.pth`, `.th`, `.safetensors`, or a run folder.
@@ -142,11 +136,12 @@ def load_encoder(
         reshaped=fit.reshaped,
         ignored=found.ignored,
         others=found.others,
-        head=fit.head,
+        classes=fit.head.out_features if fit.head else 0,
         metadata=contents.metadata,
     )
     _refuse_misfits(report, fit.matched)
     encoder.body.load_state_dict(dict(fit.matched | fit.counters), strict=False)
+    encoder.classifier = fit.head
     return encoder.eval(), report
 
 

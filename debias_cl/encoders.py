@@ -36,6 +36,8 @@ class Encoder(nn.Module):
         architecture: resolved name ("torchvision:resnet18").
         head: name that the architecture gives its classifier ("fc"), to find it in checkpoints.
         note: a sentence for the report (stem, pretrained weights); "" where nothing is to say.
+        classifier: the (K, D) linear layer that a user's checkpoint had on these features; None
+            for an encoder of our own. `forward` does not use it.
         body: the network; its `state_dict` has the keys of the architecture's own library.
     """
 
@@ -44,6 +46,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
+        self.classifier: nn.Linear | None = None
         self.feature_dim, self.architecture, self.head, self.note = (
             feature_dim,
             architecture,
