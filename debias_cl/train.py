@@ -30,13 +30,14 @@ class TrainOptions(DataOptions):
 
 def train(options: TrainOptions) -> int:
     """Resolve the configuration, train (or go on), print where the run is."""
-    from debias_cl import pipeline
+    from debias_cl import training
+    from debias_cl.resolve import run_name
 
     folder = Path(options.run) if options.run else None
     if folder is not None and (folder / "config.json").exists():
-        run = pipeline.go_on(folder, device=options.device)
+        run = training.go_on(folder, device=options.device)
     else:
-        config = pipeline.configure(
+        config = training.configure(
             options.data_config(),
             objective=options.objective,
             preset=options.preset,
@@ -44,7 +45,7 @@ def train(options: TrainOptions) -> int:
             device=options.device,
             overrides=options.set,
         )
-        run = pipeline.train(config, folder)
+        run = training.train_run(config, folder or Path("runs") / run_name(config))
     print(f"finished: {run.folder}")
     return 0
 

@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "files", "records", "registry", "config"),
     ("runs", "waists", "progress"),
     ("data", "losses"),
-    ("networks", "encoders", "checkpoint", "probe"),
+    ("networks", "encoders", "formats", "wrappers", "checkpoint", "probe"),
     ("optim", "step", "fit", "features"),
     ("resolve",),
     ("training", "sources"),
@@ -130,6 +130,10 @@ def test_functions_stay_readable() -> None:
 
 
 def test_folders_beside_the_package_hide_no_library() -> None:
-    assert [p for d in ("datasets", "reports", "examples") for p in (ROOT / d).rglob("*.py")
-            if p.name == "__init__.py"] == []
+    assert [
+        p
+        for d in ("datasets", "reports", "examples")
+        for p in (ROOT / d).rglob("*.py")
+        if p.name == "__init__.py"
+    ] == []
     assert not list(PACKAGE.rglob("utils.py"))

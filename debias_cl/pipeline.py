@@ -1,0 +1,209 @@
+"""The verb `evaluate`: from a request to a report.
+
+data set -> encoder (a run, or a checkpoint) -> Features -> probe -> Predictions -> document ->
+report. Every stage writes its file before the next begins, so nothing finished is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from debias_cl.config import DataConfig, ProbeConfig, TrainConfig
+from debias_cl.data import DATASETS
+from debias_cl.data.contract import Dataset
+from debias_cl.document import Judged, Settings, assemble, describe_dataset, write_report
+from debias_cl.errors import UsageError
+from debias_cl.features import extract
+from debias_cl.probe import own_classifier_predictions, predict
+from debias_cl.records import default_positive
+from debias_cl.resolve import beside_configs, resolve_data, run_name
+from debias_cl.runs import Run, newest_finished, provenance
+from debias_cl.sections.terminal import summary
+from debias_cl.sources import Source, from_checkpoint, from_run
+from debias_cl.training import configure, pick_device, train_all, with_device
+
+console = Console()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `evaluate` was asked for; "" and None mean the default."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    run: str = ""
+    checkpoint: str = ""
+    arch: str = ""
+    image_size: int = 0
+    objective: str = "contex"
+    preset: str = "auto"
+    beside: tuple[str, ...] | None = None
+    """Objectives or run folders; None is the preset's; () and ("none",) are none."""
+    probe: Literal["logistic", "sgd", "knn"] = "logistic"
+    seed: int = 0
+    device: str = "auto"
+    out: str = "reports"
+    runs: str = "runs"
+    overrides: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+
+
+def evaluate(request: Request) -> Path:
+    """Evaluate an encoder and those beside it; return the path of the report.
+
+    Raises:
+        UsageError, DataError, CheckpointError: with what to do.
+    """
+    started = time.monotonic()
+    device = pick_device(request.device)
+    if request.checkpoint:
+        dataset, sources = _checkpoint_sources(request, device)
+    else:
+        dataset, sources = _run_sources(request, device)
+    folder = Path(request.out) / sources[0].name
+    judged = [
+        one
+        for source in sources
+        for one in _judge(source, dataset, request, folder, main=source is sources[0])
+    ]
+    audited, beside = judged[0], judged[1:]
+    facts = {**provenance(device), "seed": audited.encoder.get("seed")}
+    facts["wall_seconds"] = round(time.monotonic() - started, 1)
+    document = assemble(
+        audited,
+        beside,
+        dataset=describe_dataset(dataset, DATASETS.get(dataset.name)),
+        provenance=facts,
+        settings=request.settings,
+    )
+    report = write_report(document, folder)
+    console.print(summary(document))
+    console.print(f"report: {report}", soft_wrap=True, highlight=False)
+    return report
+
+
+def _checkpoint_sources(request: Request, device: str) -> tuple[Dataset, list[Source]]:
+    source = from_checkpoint(Path(request.checkpoint), request.arch, request.image_size, device)
+    data = replace(resolve_data(request.data), image_size=source.image_size)
+    others = [name for name in request.beside or () if name != "none"]
+    dataset = DATASETS.get(data.dataset).load(data)
+    runs = [Run.open(Path(name)) for name in others]
+    return dataset, [source, *(from_run(run, dataset, device) for run in runs)]
+
+
+def _run_sources(request: Request, device: str) -> tuple[Dataset, list[Source]]:
+    audited = _audited_run(request, device)
+    configs, folders = [with_device(audited, device)], [audited.folder]
+    for config, folder in _beside(request, configs[0]):
+        configs.append(config)
+        folders.append(folder)
+    data = replace(configs[0].data, data_root=request.data.data_root)
+    dataset = DATASETS.get(data.dataset).load(data)  # first: data that is missing is said at once
+    runs = train_all(configs, folders)
+    return dataset, [from_run(run, dataset, device) for run in runs]
+
+
+def _audited_run(request: Request, device: str) -> Run:
+    """Return the run asked for, the newest finished one, or the preset's, still to be trained."""
+    if request.run:
+        return Run.open(Path(request.run))
+    config = configure(
+        request.data,
+        objective=request.objective,
+        preset=request.preset,
+        seed=request.seed,
+        device=device,
+        overrides=request.overrides,
+    )
+    specific = bool(request.overrides) or request.preset != "auto" or request.seed != 0
+    newest = newest_finished(Path(request.runs), resolve_data(request.data), request.objective)
+    if newest is not None and not specific:
+        console.print(f"taking the newest finished run: {newest.folder}", highlight=False)
+        return newest
+    folder = Path(request.runs) / run_name(config)
+    run = Run(folder, config)
+    if not (folder / "config.json").exists() or not Run.open(folder).finished:
+        spec = DATASETS.get(config.data.dataset)
+        console.print(
+            f"no finished run for {spec.title}, {config.data.attr}: training the preset "
+            f"'{config.preset}' first. {spec.presets[config.preset].says}",
+            highlight=False,
+        )
+    return run
+
+
+def _beside(request: Request, config: TrainConfig) -> Iterator[tuple[TrainConfig, Path]]:
+    """Yield configuration and folder of every run to compare with: run folders, or objectives."""
+    names = request.beside
+    if names is None:
+        preset = DATASETS.get(config.data.dataset).presets.get(config.preset)
+        names = preset.beside if preset and config.objective.name == "contex" else ()
+    for name in names:
+        if name == "none":
+            continue
+        if (Path(name) / "config.json").exists():
+            run = Run.open(Path(name))
+            _same_rows(config, run)
+            yield with_device(run, config.device), run.folder
+        else:
+            for other in beside_configs(config, [name]):
+                yield other, Path(request.runs) / run_name(other)
+
+
+def _same_rows(config: TrainConfig, other: Run) -> None:
+    placeless = replace(other.config.data, data_root=config.data.data_root)
+    if placeless != config.data:
+        raise UsageError(
+            "the run to compare with was trained on other data or another protocol",
+            where=str(other.folder),
+            expected=f"{config.data}",
+        )
+
+
+def _judge(
+    source: Source, dataset: Dataset, request: Request, folder: Path, *, main: bool
+) -> Iterator[Judged]:
+    """Yield one encoder under each of its judges; features and predictions are written as made."""
+    stem = "" if main else f"-{source.name}"
+    features = extract(
+        source.encoder, dataset, source.views, source.device, about=source.description
+    )
+    features.save(folder / f"features{stem}.safetensors")
+    positive = _positive(dataset, request)
+    for judge, probe in _judges(source, dataset, request):
+        tail = "" if judge == "linear probe" else "-" + judge.replace(" ", "_")
+        if probe is None:
+            assert source.objective is not None
+            predictions = own_classifier_predictions(
+                source.objective, features, dataset.test_split, *positive
+            )
+        else:
+            predictions = predict(features, probe, dataset.test_split, *positive, request.seed)
+        predictions.save(folder / f"predictions{stem}{tail}.parquet")
+        yield Judged({**source.description, "judge": judge}, predictions, source.training)
+
+
+def _judges(
+    source: Source, dataset: Dataset, request: Request
+) -> Iterator[tuple[str, ProbeConfig | None]]:
+    names = {
+        "logistic": "linear probe",
+        "sgd": "linear probe (SGD)",
+        "knn": "20 nearest neighbours",
+    }
+    probe = ProbeConfig(kind=request.probe)
+    yield names[request.probe], probe
+    if source.objective is not None and source.objective.has_classifier:
+        yield "own classifier", None
+    if request.probe == "logistic" and dataset.splits["train"].annotations.attributes:
+        yield "balanced linear probe", replace(probe, balanced=True)
+
+
+def _positive(dataset: Dataset, request: Request) -> tuple[str, str]:
+    asked = request.data.positive
+    return (asked, "--positive") if asked else default_positive(dataset.label.levels)

@@ -1,0 +1,240 @@
+"""Training runs: one in this process, or several side by side, each by its own command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from debias_cl.config import DataConfig, TrainConfig
+from debias_cl.data import DATASETS
+from debias_cl.data.batches import Batches
+from debias_cl.data.contract import Dataset
+from debias_cl.data.views import Views
+from debias_cl.encoders import Encoder, build
+from debias_cl.errors import DataError, DebiasError, UsageError
+from debias_cl.features import KnnMonitor
+from debias_cl.fit import fit
+from debias_cl.losses import OBJECTIVES
+from debias_cl.losses.contract import ObjectiveContext, TrainingObjective
+from debias_cl.resolve import resolve
+from debias_cl.runs import Run
+
+POLL_SECONDS = 0.5
+
+
+def pick_device(asked: str) -> str:
+    """Return "cpu", "cuda" or "mps"; "auto" takes the first accelerator there is.
+
+    Raises:
+        UsageError: an unknown device, or one that this machine does not have.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if asked == "auto":
+        return next(name for name, present in there.items() if present)
+    kind = asked.partition(":")[0]
+    if not there.get(kind, False):
+        known = ", ".join(name for name, present in there.items() if present)
+        raise UsageError(f"there is no device '{asked}' here", expected=f"auto, {known}")
+    return asked
+
+
+def configure(
+    data: DataConfig,
+    *,
+    objective: str,
+    preset: str = "auto",
+    seed: int = 0,
+    device: str = "auto",
+    overrides: Sequence[str] = (),
+) -> TrainConfig:
+    """Return the whole configuration of a run on this machine's device."""
+    return resolve(
+        data,
+        objective=objective,
+        preset=preset,
+        seed=seed,
+        device=pick_device(device),
+        overrides=overrides,
+    )
+
+
+def go_on(folder: Path, *, device: str = "auto") -> Run:
+    """Go on with the run in a folder, by its own configuration."""
+    run = Run.open(folder)
+    return train_run(with_device(run, pick_device(device)), folder)
+
+
+def make_objective(config: TrainConfig, dataset: Dataset, feature_dim: int) -> TrainingObjective:
+    """Build the objective of a run with what it may know of the training split."""
+    train = dataset.splits["train"].annotations
+    bias = train.attributes[0] if train.attributes else None
+    counts = None if bias is None else torch.from_numpy(train.cell_counts(bias.name))
+    return OBJECTIVES.get(config.objective.name).build(
+        ObjectiveContext(
+            config=config.objective,
+            feature_dim=feature_dim,
+            classes=len(dataset.label.levels),
+            bias_levels=0 if bias is None else len(bias.levels),
+            cell_counts=counts,
+        )
+    )
+
+
+def make_networks(config: TrainConfig, dataset: Dataset) -> tuple[Encoder, TrainingObjective]:
+    """Build encoder and objective with the run's seed: the same weights on every machine."""
+    torch.manual_seed(config.seed)
+    encoder = build(config.encoder, config.data.image_size)
+    return encoder, make_objective(config, dataset, encoder.feature_dim)
+
+
+def train_run(config: TrainConfig, folder: Path, dataset: Dataset | None = None) -> Run:
+    """Train one run in this process, or go on with it; a finished one is returned as it is.
+
+    Args:
+        config: the whole resolved configuration.
+        folder: the run folder, made where it is not there.
+        dataset: already loaded; None loads it.
+    """
+    # An unknown objective or a data set that is not there must not leave an empty run folder.
+    OBJECTIVES.get(config.objective.name)
+    dataset = dataset or DATASETS.get(config.data.dataset).load(config.data)
+    run = Run.create_or_open(folder, config)
+    if run.finished:
+        return run
+    encoder, objective = make_networks(config, dataset)
+    views = Views(config.views, dataset.mean, dataset.std)
+    train = dataset.splits["train"]
+    bias = train.annotations.attributes[0].name if train.annotations.attributes else None
+    assert train.annotations.truth is not None
+    batches = Batches(
+        train.images,
+        train.annotations.truth,
+        None if bias is None else train.annotations.groups[bias],
+        views,
+        batch_size=config.fit.batch_size,
+        seed=config.seed,
+        device=config.device,
+        drop_last=config.fit.drop_last,
+    )
+    monitor = KnnMonitor(dataset, views, config.device) if config.fit.monitor_every else None
+    fit(encoder, objective, batches, config, run, monitor, config.device)
+    return run
+
+
+@dataclass
+class _Child:
+    run: Run
+    process: subprocess.Popen[str]
+    said: IO[str]
+    epochs: int = 0
+    bar: int = field(default=0)
+
+
+def train_all(configs: Sequence[TrainConfig], folders: Sequence[Path]) -> list[Run]:
+    """Train several runs and return them in order; finished ones are taken as they are.
+
+    On the CPU small networks do not fill the cores, so the runs go side by side, each in its own
+    process with an equal share of the threads; on an accelerator one after the other.
+
+    Raises:
+        DebiasError: a run failed; its message and log are named. The finished ones are kept.
+    """
+    runs = [
+        Run.create_or_open(folder, config) for config, folder in zip(configs, folders, strict=True)
+    ]
+    waiting = [run for run in runs if not run.finished]
+    if len(waiting) > 1 and all(run.config.device == "cpu" for run in waiting):
+        _train_side_by_side(waiting)
+    else:
+        for run in waiting:
+            train_run(run.config, run.folder)
+    return runs
+
+
+def _train_side_by_side(runs: Sequence[Run]) -> None:
+    threads = max(1, (os.cpu_count() or 1) // len(runs))
+    children = [_start(run, threads) for run in runs]
+    try:
+        with _bars() as bars:
+            for child in children:
+                title = OBJECTIVES.get(child.run.config.objective.name).title
+                child.bar = bars.add_task(title, total=child.run.config.fit.epochs, rate="")
+            while any(child.process.poll() is None for child in children):
+                _show(bars, children)
+                time.sleep(POLL_SECONDS)
+            _show(bars, children)
+    except KeyboardInterrupt:
+        for child in children:
+            child.process.wait()
+        names = ", ".join(str(child.run.folder) for child in children)
+        raise KeyboardInterrupt(
+            f"The runs {names} can go on: give the same command again."
+        ) from None
+    finally:
+        for child in children:
+            child.said.close()
+    for child in children:
+        if child.process.returncode:
+            _fail(child)
+
+
+def _start(run: Run, threads: int) -> _Child:
+    said = (run.folder / "train.out").open("w+", encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "debias_cl.train", "--run", str(run.folder), "--device", "cpu"],
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+    )
+    return _Child(run, process, said)
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TextColumn("epoch {task.completed:.0f} of {task.total:.0f}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _show(bars: Progress, children: Sequence[_Child]) -> None:
+    for child in children:
+        entries = child.run.entries()
+        rate = f"{entries[-1]['images_per_second']:,.0f} images/s" if entries else ""
+        bars.update(child.bar, completed=len(entries), rate=rate)
+
+
+def _fail(child: _Child) -> None:
+    text = (child.run.folder / "train.out").read_text(encoding="utf-8").strip()
+    lines = [line for line in text.splitlines() if line.startswith("error: ")]
+    kind = DataError if child.process.returncode == DataError.exit_code else DebiasError
+    raise kind(
+        f"training {child.run.folder.name} failed: "
+        + (lines[-1].removeprefix("error: ") if lines else text[-500:]),
+        where=str(child.run.folder / "train.out"),
+        remedy="mend the cause and give the same command again: finished epochs are kept",
+    )
+
+
+def with_device(run: Run, device: str) -> TrainConfig:
+    """Return a run's configuration on the device of this machine."""
+    return replace(run.config, device=device)
