@@ -68,7 +68,9 @@ def _prepared(x: Counts, n: Counts, c: Counts) -> tuple[Array, Array, Array]:
     return np.where(empty, 0.0, x), np.where(empty, 1.0, n), np.where(empty, 0.0, c)
 
 
-def linear(x: Counts, n: Counts, c: Counts, z: float = Z) -> tuple[Array, Array, Array]:
+def linear(
+    x: Counts, n: Counts, c: Counts, z: float = Z, factor: Array | None = None
+) -> tuple[Array, Array, Array]:
     """Return estimate, low and high of L = sum over the last axis of c_i p_i.
 
     Args:
@@ -76,6 +78,7 @@ def linear(x: Counts, n: Counts, c: Counts, z: float = Z) -> tuple[Array, Array,
             weight 0 and name it.
         c: (..., k) weights, of any sign.
         z: normal quantile, two-sided.
+        factor: (...) inflation of the variance; None is `_factor`.
 
     Returns:
         Three arrays of shape (...); NaN where no cell has rows.
@@ -87,11 +90,24 @@ def linear(x: Counts, n: Counts, c: Counts, z: float = Z) -> tuple[Array, Array,
     x, n, c = _prepared(x, n, c)
     p = x / n
     estimate = (c * p).sum(-1)
-    bound = z * z * _factor(x, n, c)
+    bound = z * z * (_factor(x, n, c) if factor is None else factor)
     low = _bisect(_constrained(p, n, c), estimate, bound)
     high = -_bisect(_constrained(p, n, -c), -estimate, bound)
     some = (c != 0).any(-1)
     return tuple(np.where(some, v, np.nan) for v in (estimate, low, high))  # type: ignore[return-value]
+
+
+def difference(
+    x1: Counts, n1: Counts, x2: Counts, n2: Counts, z: float = Z
+) -> tuple[Array, Array, Array]:
+    """Return estimate, low and high of p1 - p2 for two groups with rows, counts of any shape.
+
+    Source: Miettinen and Nurminen (1985), with their own factor N/(N-1), as in `ratios.ratio`: so
+        one holds 0 exactly when the other holds 1.
+    """
+    x, n = np.stack([x1, x2], -1), np.stack([n1, n2], -1)
+    total = np.asarray(n.sum(-1), np.float64)
+    return linear(x, n, np.array([1.0, -1.0]), z, total / (total - 1))
 
 
 def linear_test(x: Counts, n: Counts, c: Counts) -> Array:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from debias_cl.errors import UsageError, did_you_mean
 from debias_cl.records import Column, Predictions, natural_order
 
 Table = npt.NDArray[Any]
@@ -172,12 +173,22 @@ def count(predictions: Predictions, names: Sequence[str]) -> CountTable:
         label=None if label is None else label.name,
         classes=classes,
         known=tuple(i for i, c in enumerate(classes) if label is None or c in label.levels),
-        positive=classes.index(predictions.positive),
+        positive=_positive(predictions.positive, classes),
         table=cube[:, 1:, 1:],
         missing=cube[:, 1:, 0],
         unlabelled=cube[:, 0].sum(1),
         combinations_left_out=left_out,
     )
+
+
+def _positive(level: str, classes: tuple[str, ...]) -> int:
+    if level not in classes:
+        raise UsageError(
+            f"'{level}' is no level of the label, so it cannot be the positive one",
+            where="--positive",
+            remedy=did_you_mean(level, classes),
+        )
+    return classes.index(level)
 
 
 def subsets(names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +130,7 @@ def _difference(usable: Sequence[Compared], p: float | None) -> Value:
     found: Value = {"lead": lead, "value": gaps[lead], "low": None, "high": None, "reason": None}
     if len(usable) == 1 and usable[0].mask.sum() == 2:
         x, n = _pair(usable[0])
-        _, low, high = combinations.linear(x, n, np.array([1.0, -1.0]))
+        _, low, high = combinations.difference(x[0], n[0], x[1], n[1])
         found["low"], found["high"] = ratios.fold_difference(float(low), float(high))
         found |= {"at_least": found["low"], "at_most": found["high"]}
         return found | {"method": f"{combinations.DIFFERENCE}, folded (F4)"}
@@ -144,7 +145,8 @@ def _ratio(usable: Sequence[Compared], p: float | None) -> Value:
     if np.isnan(smallest).all():
         return {"value": None, "reason": ALL_ZERO, "lead": 0}
     lead = int(np.nanargmin(smallest))
-    known = [part for part, r in zip(usable, smallest, strict=True) if not np.isnan(r)]
+    void = np.isnan(smallest)
+    known = [part for part, gone in zip(usable, void, strict=True) if not gone]
     found: Value = {"lead": lead, "value": float(smallest[lead]), "low": None, "high": None}
     found["reason"] = None
     if len(usable) == 1 and usable[0].mask.sum() == 2:
@@ -153,9 +155,17 @@ def _ratio(usable: Sequence[Compared], p: float | None) -> Value:
         found["low"], found["high"] = ratios.fold_ratio(float(low), float(high))
         found |= {"at_least": found["low"], "at_most": found["high"]}
         return found | {"method": f"{ratios.METHOD}, folded (F4)"}
+    found["void"] = [part for part, gone in zip(usable, void, strict=True) if gone]
     least, most = extremes.ratio_bounds([part.counts for part in known], p)
     found |= {"at_least": least, "at_most": most, "method": "at least, at most over pairs (F5)"}
     return _ends_of_two(found, usable)
+
+
+def _void(table: CountTable, parts: Sequence[Compared]) -> list[Value]:
+    """Name the rates whose ratio is 0/0 in every group, and so are left out of the minimum."""
+    why = [f"{p.pick.rate} of {p.pick.level} is 0 in every group" for p in parts]
+    size = rows(table.n.sum())
+    return [{"group": {}, "n": size, "reason": reason} for reason in why]
 
 
 def _ends_of_two(found: Value, usable: Sequence[Compared]) -> Value:
@@ -188,6 +198,7 @@ def _one(
     part = usable[found.pop("lead")]
     if found["value"] is None:
         return blank(found["reason"], outside)
+    outside = [*outside, *_void(table, found.pop("void", ()))]
     order = np.argsort(np.where(part.mask, part.rates, np.inf), kind="stable")
     lowest, highest = int(order[0]), int(order[part.mask.sum() - 1])
     gap = form == "difference"
@@ -270,11 +281,24 @@ def gaps(table: CountTable, settings: Settings) -> dict[str, Value]:
     out: dict[str, Value] = {}
     for family in COMPARISONS:
         plain = compare_groups(table, family, 1, settings)
-        filtered = compare_groups(table, family, settings.min_group, settings)
+        filtered = (
+            deepcopy(plain)  # the same groups give the same numbers, without drawing again
+            if _all_large(table, family, settings.min_group)
+            else compare_groups(table, family, settings.min_group, settings)
+        )
         for name, value in plain.items():
             out[name] = value
             out[f"{name}_min_group"] = filtered[name]
     return out
+
+
+def _all_large(table: CountTable, family: str, least: int) -> bool:
+    """Return whether every group is empty or large enough wherever it is looked at."""
+    comparison = COMPARISONS[family]
+    if len(table.groups) < 2 or (comparison.truth and table.label is None):
+        return True
+    sizes = [part.n for part in compared(comparison.make(table, comparison.rates), 1)]
+    return all(((n == 0) | (n >= least)).all() for n in sizes)
 
 
 def adjust(disparities: Mapping[str, Mapping[str, Value]]) -> None:

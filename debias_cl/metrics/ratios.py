@@ -37,8 +37,7 @@ def ratio(
 
     Returns:
         Three arrays. x1 = 0: low is 0. x2 = 0: estimate and high are infinite. Both 0, or an empty
-        group: NaN. The interval holds 1 exactly when `combinations.linear` (1, -1) holds 0 for
-        equal sizes, and nearly so otherwise.
+        group: NaN. The interval holds 1 exactly when `combinations.difference` holds 0.
 
     Source: Koopman (1984); Miettinen and Nurminen (1985).
     """
