@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from debias_cl.checks.run import run_checks
 from debias_cl.data.contract import Dataset, DatasetSpec
@@ -53,7 +53,7 @@ class Settings:
     """
 
     min_group: int = 30
-    interval: str = "wilson"
+    interval: Literal["wilson", "exact"] = "wilson"
     permutations: int = 10_000
     seed: int = 0
     thresholds: Mapping[str, float] = field(default_factory=dict)
@@ -127,7 +127,10 @@ def assemble(
         "dataset": dict(dataset),
         **_measured(audited, settings),
         "beside": [
-            {**_measured(other, settings), "paired": compare(audited.predictions, other.predictions)}
+            {
+                **_measured(other, settings),
+                "paired": compare(audited.predictions, other.predictions),
+            }
             for other in beside
         ],
         "verdict": {},

@@ -19,8 +19,8 @@ from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
 from debias_cl.document import Judged, Settings, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
-from debias_cl.features import extract
-from debias_cl.probe import own_classifier_predictions, predict
+from debias_cl.features import extract, own_classifier_predictions
+from debias_cl.probe import predict
 from debias_cl.records import default_positive
 from debias_cl.resolve import beside_configs, resolve_data, run_name
 from debias_cl.runs import Run, newest_finished, provenance

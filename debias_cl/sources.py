@@ -106,7 +106,7 @@ def from_checkpoint(path: Path, arch: str, image_size: int, device: str) -> Sour
         CheckpointError: the file cannot be used safely, or its keys fit another architecture.
     """
     size = image_size or CHECKPOINT_SIZE
-    encoder, loaded = load_encoder(path, arch)
+    encoder, loaded = load_encoder(path, arch, size)
     return Source(
         name=path.stem,
         encoder=_ready(encoder, device),
@@ -117,7 +117,7 @@ def from_checkpoint(path: Path, arch: str, image_size: int, device: str) -> Sour
         description={
             "name": path.name,
             "objective": None,
-            "architecture": arch,
+            "architecture": encoder.architecture,
             "source": "checkpoint",
             "run": None,
             "checkpoint": {"file": str(path), "image_size": size, **to_dict(loaded)},

@@ -17,13 +17,13 @@ class TrainOptions(DataOptions):
     objective: str = field(default="contex", kw_only=True)
     """Objective (contex, contex_clamped, supcon, simclr, cross_entropy, ...)."""
     preset: str = field(default="auto", kw_only=True)
-    """Settings by name: quick, lite, short, paper. auto: quick without a GPU, else short or paper."""
+    """Settings by name: quick, lite, short, paper. auto: quick without a GPU, else short."""
     seed: int = field(default=0, kw_only=True)
     """Seed of weights, batches and views."""
     device: str = field(default="auto", kw_only=True)
     """auto, cpu, cuda or mps."""
     run: str = field(default="", kw_only=True)
-    """Run folder: created, or gone on with (then its own configuration holds). Default: runs/NAME."""
+    """Run folder: created, or gone on with by its own configuration. Default: runs/NAME."""
     set: tuple[str, ...] = field(default=(), kw_only=True)
     """Single settings over the preset, as fit.epochs=3 objective.temperature=0.2."""
 

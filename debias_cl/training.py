@@ -7,13 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from debias_cl.config import DataConfig, TrainConfig
 from debias_cl.data import DATASETS
@@ -141,7 +148,7 @@ class _Child:
     process: subprocess.Popen[str]
     said: IO[str]
     epochs: int = 0
-    bar: int = field(default=0)
+    bar: TaskID = TaskID(0)
 
 
 def train_all(configs: Sequence[TrainConfig], folders: Sequence[Path]) -> list[Run]:
