@@ -13,6 +13,9 @@ from torch import Tensor
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 """The operations of ColorJitter in the order of its arguments."""
 
+_NO_TURN, _UNCHANGED = -1, -2
+"""Places of the hue turn in rows that have none, and in rows that are left alone."""
+
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue in grey (torchvision's, ITU-R 601-2)."""
 
@@ -50,9 +53,9 @@ def blend(pictures: Tensor, operation: Tensor, factor: Tensor) -> Tensor:
 def turn_hue(pictures: Tensor, turns: Tensor) -> Tensor:
     """Turn the hue in HSV space; value and saturation are kept.
 
-    With V the largest channel, C = V - smallest and h the hue in sixths of a turn, the channel that
-    peaks at hue p is V - C clamp(2 - |k - 2|, 0, 1), k = (h + 5 - p) mod 6, p = 0, 2, 4 for red,
-    green, blue: HSV and back without cases.
+    With m the smallest channel, C the largest minus m, and h the hue in sixths of a turn in [0, 6),
+    red is m + C clamp(|h - 3| - 1, 0, 1), green m + C clamp(2 - |h - 2|, 0, 1), blue the same with
+    4 for 2: from HSV to RGB without cases.
 
     Args:
         pictures: (n, 3, H, W) float in [0, 1].
@@ -65,26 +68,29 @@ def turn_hue(pictures: Tensor, turns: Tensor) -> Tensor:
     """
     red, green, blue = pictures.unbind(1)
     value = torch.maximum(torch.maximum(red, green), blue)  # (n, H, W)
-    chroma = value - torch.minimum(torch.minimum(red, green), blue)
+    least = torch.minimum(torch.minimum(red, green), blue)
+    chroma = value - least
     is_red = (value == red).to(value.dtype)
-    is_green = (value == green).to(value.dtype) * (1 - is_red)
+    is_green = (value == green).to(value.dtype).mul_(1 - is_red)
     is_blue = 1 - is_red - is_green
     hue = (green - blue).mul_(is_red)
     hue.addcmul_(blue - red, is_green).addcmul_(red - green, is_blue)
     # Where chroma is 0 the numerator is 0 too: any divisor gives hue 0 there.
     hue.div_(chroma.clamp_min(1e-20)).add_(is_green, alpha=2).add_(is_blue, alpha=4)
     hue.add_(6 * turns[:, None, None])
-    out = torch.empty_like(pictures)
-    for channel, peak in enumerate((0, 2, 4)):
-        k = hue + (5 - peak)
-        k.sub_((k / 6).floor_(), alpha=6)
-        share = k.sub_(2).abs_().neg_().add_(2).clamp_(0, 1)
-        torch.sub(value, share.mul_(chroma), out=out[:, channel])
-    return out
+    hue.sub_((hue * (1 / 6)).floor_(), alpha=6)
+    shares = (
+        (hue - 3).abs_().sub_(1),
+        (hue - 2).abs_().neg_().add_(2),
+        (hue - 4).abs_().neg_().add_(2),
+    )
+    return torch.stack([torch.addcmul(least, chroma, share.clamp_(0, 1)) for share in shares], 1)
 
 
-def jitter(pictures: Tensor, order: Tensor, factors: Tensor, hue: bool = True) -> Tensor:
-    """Apply the four operations of ColorJitter, each row in its own order.
+def jitter_(
+    pictures: Tensor, order: Tensor, factors: Tensor, acts: Tensor, hue: bool = True
+) -> Tensor:
+    """Apply the four operations of ColorJitter in place, each row in its own order.
 
     Rows whose hue turn stands at the same place of the order go together, so that the costly turn
     is computed once a row and the other three are one blend for all.
@@ -93,21 +99,19 @@ def jitter(pictures: Tensor, order: Tensor, factors: Tensor, hue: bool = True) -
         pictures: (n, 3, H, W) float in [0, 1].
         order: (n, 4) int64, a permutation of the four operations a row.
         factors: (n, 4) float, by operation (not by place).
+        acts: (n,) bool, which rows are changed.
         hue: False leaves the hue turn out.
 
     Returns:
-        (n, 3, H, W) float in [0, 1].
+        `pictures`.
     """
-    places = (order == HUE).int().argmax(dim=1).cpu()  # the one wait for the device
-    if not hue:
-        return _in_order(pictures, order, factors, turn_at=-1)
-    out = torch.empty_like(pictures)
-    for place in range(4):
+    places = (order == HUE).int().argmax(dim=1) if hue else torch.full_like(order[:, 0], _NO_TURN)
+    places = torch.where(acts, places, _UNCHANGED).cpu()  # the one wait for the device
+    for place in set(places.tolist()) - {_UNCHANGED}:
         rows = (places == place).nonzero()[:, 0].to(pictures.device)
-        if len(rows):
-            part = _in_order(pictures.index_select(0, rows), order[rows], factors[rows], place)
-            out.index_copy_(0, rows, part)
-    return out
+        part = _in_order(pictures.index_select(0, rows), order[rows], factors[rows], place)
+        pictures.index_copy_(0, rows, part)
+    return pictures
 
 
 def _in_order(pictures: Tensor, order: Tensor, factors: Tensor, turn_at: int) -> Tensor:

@@ -151,11 +151,9 @@ class Views:
                 views = slice(rows.start * v, rows.stop * v)
                 part = drawn.rows(views)
                 picture = self._colour(self._geometry(images[rows], part), part)
-                out = noise[views]
                 if self.config.noise > 0:
-                    out.add_(picture).clamp_(0, 1).sub_(mean).div_(std)
-                else:
-                    torch.sub(picture, mean, out=out).div_(std)
+                    picture = picture.add_(noise[views]).clamp_(0, 1)
+                torch.sub(picture, mean, out=noise[views]).div_(std)
         return noise
 
     @torch.no_grad()
@@ -205,10 +203,7 @@ class Views:
         c = self.config
         pictures = pictures.contiguous()
         if any(c.jitter):
-            rows = drawn.jitter.nonzero()[:, 0]
-            order, factors = drawn.order[rows], drawn.factors[rows]
-            part = colour.jitter(pictures.index_select(0, rows), order, factors, c.jitter[3] > 0)
-            pictures.index_copy_(0, rows, part)
+            colour.jitter_(pictures, drawn.order, drawn.factors, drawn.jitter, c.jitter[3] > 0)
         if c.grey_p > 0:
             rows = drawn.grey.nonzero()[:, 0]
             luma = colour.grey(pictures.index_select(0, rows)).expand(-1, 3, -1, -1)

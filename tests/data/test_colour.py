@@ -75,9 +75,11 @@ def test_jitter_equals_torchvision_in_every_order(batch: Tensor) -> None:
     pictures = batch[3:].repeat(5, 1, 1, 1)[:24]
     uniform = torch.rand(24, 4, generator=torch.Generator().manual_seed(1))
     factors = torch.cat([0.6 + 0.8 * uniform[:, :3], 0.2 * uniform[:, 3:] - 0.1], dim=1)
-    made = colour.jitter(pictures, order, factors)
+    acts = torch.arange(24) != 5
+    made = colour.jitter_(pictures.clone(), order, factors, acts)
+    assert torch.equal(made[5], pictures[5])
     adjust = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
-    for i in range(24):
+    for i in acts.nonzero().flatten().tolist():
         expected = pictures[i]
         for operation in order[i].tolist():
             expected = adjust[operation](expected, factors[i, operation].item())
@@ -88,13 +90,16 @@ def test_jitter_without_hue_leaves_the_turn_out(batch: Tensor) -> None:
     order = torch.tensor([[3, 0, 2, 1]]).expand(8, 4)
     factors = torch.tensor([[1.2, 0.8, 1.3, 0.4]]).expand(8, 4)
     no_turn = factors * torch.tensor([1.0, 1.0, 1.0, 0.0])
-    made = colour.jitter(batch, order, factors, hue=False)
-    torch.testing.assert_close(made, colour.jitter(batch, order, no_turn), atol=1e-5, rtol=0)
+    acts = torch.ones(8, dtype=torch.bool)
+    made = colour.jitter_(batch.clone(), order, factors, acts, hue=False)
+    expected = colour.jitter_(batch.clone(), order, no_turn, acts)
+    torch.testing.assert_close(made, expected, atol=1e-5, rtol=0)
 
 
 def test_jitter_of_no_picture_is_no_picture() -> None:
     none = torch.empty(0, 3, 4, 4)
-    made = colour.jitter(none, torch.empty(0, 4, dtype=torch.int64), torch.empty(0, 4))
+    order, acts = torch.empty(0, 4, dtype=torch.int64), torch.empty(0, dtype=torch.bool)
+    made = colour.jitter_(none, order, torch.empty(0, 4), acts)
     assert made.shape == (0, 3, 4, 4)
 
 
@@ -112,6 +117,6 @@ def test_permutation_by_hand(batch: Tensor) -> None:
 def test_values_stay_in_range(batch: Tensor) -> None:
     order = torch.tensor([[0, 1, 2, 3]]).expand(8, 4)
     factors = torch.tensor([[3.0, 3.0, 3.0, 0.5]]).expand(8, 4)
-    made = colour.jitter(batch, order, factors)
+    made = colour.jitter_(batch, order, factors, torch.ones(8, dtype=torch.bool))
     assert made.min() >= 0
     assert made.max() <= 1
