@@ -9,21 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from debias_cl.metrics import draws, null
-from debias_cl.metrics.counts import CountTable
-from debias_cl.metrics.disparities import (
+from debias_cl.metrics.compared import (
     ONE_GROUP,
     Compared,
     Settings,
     blank,
     compared,
     end,
+    few,
     left_out,
+    not_comparable,
 )
+from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.proportions import Array, share
-from debias_cl.metrics.values import NO_LABEL, Value, finite, rows
+from debias_cl.metrics.values import Value, finite, rows
 from debias_cl.metrics.views import View
 
 Reference = npt.NDArray[np.float64]
+Statistic = Callable[[npt.NDArray[Any]], Array]
 
 
 def shares_by_label(counts: Array) -> Array:
@@ -94,13 +97,11 @@ def amplification(
         least: rows that a group needs to take part.
         settings: the seed.
     """
-    if len(table.groups) < 2:
-        return blank(ONE_GROUP)
-    if table.label is None:
-        return blank(NO_LABEL)
+    if reason := not_comparable(table):
+        return blank(reason)
     keep = table.n >= max(least, 1)
     outside = [
-        {"group": dict(table.groups[i]), "n": rows(table.n[i]), "reason": _few(table, i, least)}
+        {"group": dict(table.groups[i]), "n": rows(table.n[i]), "reason": few(table.n[i], least)}
         for i in np.flatnonzero(~keep)
     ]
     if keep.sum() < 2:
@@ -111,25 +112,24 @@ def amplification(
     named = "truth of these rows" if reference is None else "training set"
     if np.isnan(value):
         return blank("a class is never predicted or never true", outside, reference=named)
-    low_high = draws.dirichlet(
-        counts, lambda t: zhao(t, reference), settings.seeds(table.name, "amplification")
-    )
+    seed = settings.seeds(table.name, "amplification")
+    low_high = draws.dirichlet(counts, lambda t: zhao(t, reference), seed)
     out = blank("", outside, reference=named, directional=finite(directional(counts)))
+    return out | _simulated(value, low_high, counts.sum(), int(keep.sum()))
+
+
+def _simulated(value: float, low_high: tuple[float, float] | None, n: Any, groups: int) -> Value:
+    """Return value, simulated interval and sizes; without an interval, why."""
     low, high = low_high or (None, None)
-    return out | {
+    return {
         "value": value,
         "low": low,
         "high": high,
-        "n": rows(table.n[keep].sum()),
+        "n": rows(n),
         "reason": None if low_high else draws.TOO_MANY,
         "method": draws.DIRICHLET if low_high else None,
-        "groups_compared": int(keep.sum()),
+        "groups_compared": groups,
     }
-
-
-def _few(table: CountTable, place: Any, least: int) -> str:
-    n = rows(table.n[place])
-    return "no rows" if n == 0 else f"{n} of the {least} rows needed"
 
 
 def mean_gap(rates: Array) -> Array:
@@ -147,18 +147,18 @@ def _right_by_label(table: CountTable) -> View:
     return View(view, picks, tuple(f"no rows with {table.label} = {p.level}" for p in picks))
 
 
-def _statistic(parts: list[Compared]) -> Callable[[null.Ints], Array]:
+def _statistic(parts: list[Compared]) -> Statistic:
     """Return the mean over labels and pairs of groups of |recall_j - recall_k|, from a view."""
     pairs = sum(int(p.mask.sum() * (p.mask.sum() - 1) / 2) for p in parts)
 
-    def statistic(tables: npt.NDArray[np.float64]) -> Array:
+    def statistic(tables: npt.NDArray[Any]) -> Array:
         total = np.zeros(tables.shape[0])
         for part in parts:
-            x, n = part.pick.read(tables)  # type: ignore[arg-type]
+            x, n = part.pick.read(tables)
             total = total + mean_gap(x[:, part.mask] / n[:, part.mask])
         return total / pairs
 
-    return statistic  # type: ignore[return-value]
+    return statistic
 
 
 def mean_pair(table: CountTable, least: int, settings: Settings) -> Value:
@@ -167,42 +167,52 @@ def mean_pair(table: CountTable, least: int, settings: Settings) -> Value:
     Pairs with an empty cell are left out and named (the authors' code counts them as accuracy 0).
     Source: Park et al. (2022), "Fair contrastive learning for facial attribute classification".
     """
-    if len(table.groups) < 2:
-        return blank(ONE_GROUP)
-    if table.label is None:
-        return blank(NO_LABEL)
+    if reason := not_comparable(table):
+        return blank(reason)
     view = _right_by_label(table)
     parts = compared(view, least)
     outside = left_out(table, parts, least)
     usable = [part for part in parts if part.mask.sum() >= 2]
     if not usable:
-        reason = ONE_GROUP if (table.n > 0).sum() < 2 else "no label has two groups to compare"
-        return blank(reason, outside)
+        alone = (table.n > 0).sum() < 2
+        return blank(ONE_GROUP if alone else "no label has two groups to compare", outside)
     statistic, seed = _statistic(usable), settings.seeds(table.name, "mean_pair")
     value = float(statistic(view.table[None])[0])
-    keep = np.stack([part.mask for part in parts], 1)
-    whole = np.zeros(view.table.shape[:2], np.bool_)
-    whole[:, list(table.known)] = keep
-    drawn = null.shuffled(
-        view.table, whole, null.replicates(view.table, settings.permutations), seed
-    )
-    nulls = statistic(drawn)
-    chance = null.chance(drawn, [p.pick for p in usable], [p.mask for p in usable], view.table)
-    low_high = draws.dirichlet(view.table, statistic, seed)  # type: ignore[arg-type]
+    low_high = draws.dirichlet(view.table, statistic, seed)
     lead = max(usable, key=lambda part: float(np.nanmax(part.rates) - np.nanmin(part.rates)))
-    low, high = low_high or (None, None)
-    return blank("", outside, label=lead.pick.level) | {
-        "value": value,
-        "low": low,
-        "high": high,
-        "n": rows(sum(part.counts[1].sum() for part in usable)),
-        "reason": None if low_high else draws.TOO_MANY,
-        "method": draws.DIRICHLET if low_high else None,
+    size = sum(part.counts[1].sum() for part in usable)
+    out = blank("", outside, label=lead.pick.level)
+    out |= _simulated(value, low_high, size, int(lead.mask.sum()))
+    out |= _mean_pair_chance(view, parts, value, statistic, settings, seed)
+    return out | {
         "lowest": end(table, lead, int(np.nanargmin(lead.rates))),
         "highest": end(table, lead, int(np.nanargmax(lead.rates))),
-        "null95": float(np.quantile(nulls, 0.95, method="inverted_cdf")),
+    }
+
+
+def _mean_pair_chance(
+    view: View,
+    parts: list[Compared],
+    value: float,
+    statistic: Statistic,
+    settings: Settings,
+    seed: list[int],
+) -> Value:
+    """Return what groups shuffled within each label show."""
+    if max(int(part.n.sum()) for part in parts) >= null.LARGEST:
+        return {}
+    keep = np.zeros(view.table.shape[:2], np.bool_)
+    for part in parts:
+        keep[:, part.pick.strata] = part.mask[:, None]
+    count = null.replicates(view.table, settings.permutations)
+    drawn = null.shuffled(view.table, keep, count, seed)
+    usable = [part for part in parts if part.mask.sum() >= 2]
+    gaps = statistic(drawn)
+    picks, masks = [part.pick for part in usable], [part.mask for part in usable]
+    chance = null.chance(drawn, picks, masks, view.table)
+    return {
+        "null95": float(np.quantile(gaps, 0.95, method="inverted_cdf")),
         "p": None if chance is None else chance.p,
-        "adjusted": float(max(0.0, value**2 - float((nulls**2).mean())) ** 0.5),
-        "groups_compared": int(lead.mask.sum()),
-        "permutations": len(drawn),
+        "adjusted": float(max(0.0, value**2 - float((gaps**2).mean())) ** 0.5),
+        "permutations": count,
     }

@@ -2,101 +2,28 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from debias_cl.metrics import combinations, extremes, null, ratios
+from debias_cl.metrics.compared import (
+    ONE_GROUP,
+    Compared,
+    Settings,
+    blank,
+    compared,
+    end,
+    left_out,
+    not_comparable,
+)
 from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.proportions import share
-from debias_cl.metrics.values import NO_LABEL, Value, described, finite, rows, undefined
+from debias_cl.metrics.values import Value, described, finite, rows
 from debias_cl.metrics.views import COMPARISONS, View
 
-Mask = npt.NDArray[np.bool_]
-ONE_GROUP = "not applicable: one group only"
 ALL_ZERO = "the rate is 0 in every group"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How disparities are judged.
-
-    Attributes:
-        min_group: rows that a denominator needs in the `_min_group` variants.
-        seed: of the permutations and simulated intervals.
-        permutations: number of permutations.
-    """
-
-    min_group: int = 30
-    seed: int = 0
-    permutations: int = 10_000
-
-    def seeds(self, *names: str) -> list[int]:
-        """Return a seed of its own for a use, so that one more attribute changes no other."""
-        return [self.seed, zlib.crc32("\0".join(names).encode())]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One rate of one class over the groups, and which of them are compared."""
-
-    pick: null.Pick
-    x: null.Ints
-    n: null.Ints
-    mask: Mask
-    empty: str
-
-    @property
-    def rates(self) -> npt.NDArray[np.float64]:
-        """(groups,) rates, NaN for those that are not compared."""
-        return np.where(self.mask, share(self.x, self.n), np.nan)
-
-    @property
-    def counts(self) -> tuple[null.Ints, null.Ints]:
-        """Counts of the compared groups."""
-        return self.x[self.mask], self.n[self.mask]
-
-
-def blank(reason: str, left_out: Sequence[Value] = (), **extra: Any) -> Value:
-    """Return a disparity that is undefined, with every key that a disparity has."""
-    empty = dict.fromkeys(
-        ("null95", "p", "p_adjusted", "detectable", "at_least", "at_most", "adjusted", "class")
-    )
-    lists: Value = {"lowest": None, "highest": None, "left_out": list(left_out)}
-    return undefined(reason, **lists, **empty, groups_compared=0, **extra)
-
-
-def compared(view: View, least: int) -> list[Compared]:
-    """Return every rate of a view with its counts and the groups of at least `least` rows."""
-    out = []
-    for pick, empty in zip(view.picks, view.empty, strict=True):
-        x, n = pick.read(view.table)
-        out.append(Compared(pick, x, n, n >= max(least, 1), empty))
-    return out
-
-
-def left_out(table: CountTable, parts: Sequence[Compared], least: int) -> list[Value]:
-    """Return the groups that a comparison leaves out, with the reason."""
-    out: dict[tuple[int, str], Value] = {}
-    for part in parts:
-        about = f", {part.pick.rate}" if len(parts) > 1 else ""
-        for i in np.flatnonzero(~part.mask):
-            few = f"{rows(part.n[i])} of the {least} rows needed"
-            reason = (part.empty if part.n[i] == 0 else few) + about
-            group = {"group": dict(table.groups[i]), "n": rows(part.n[i]), "reason": reason}
-            out.setdefault((int(i), reason), group)
-    return list(out.values())
-
-
-def end(table: CountTable, part: Compared, place: int) -> Value:
-    """Return the group at one end of a gap: who, on how many rows, at what rate."""
-    size, value = rows(part.n[place]), float(part.rates[place])
-    return {"group": dict(table.groups[place]), "n": size, "value": value}
 
 
 def _chance(
@@ -175,11 +102,19 @@ def _ends_of_two(found: Value, usable: Sequence[Compared]) -> Value:
     return found
 
 
-def detectable(part: Compared) -> float | None:
-    """Return the gap that the smallest group would show against the largest other one."""
-    x, n = part.counts
-    order = np.sort(n)
-    return extremes.detectable(float(x.sum() / n.sum()), float(order[0]), float(order[-1]))
+def detectable(parts: Sequence[Compared]) -> float | None:
+    """Return the gap that would show in whichever rate it lies: the largest over the rates.
+
+    In each rate it is the gap of the smallest group against the largest other one.
+    """
+    found = []
+    for part in parts:
+        x, n = part.counts
+        order = np.sort(n)
+        rate = float(x.sum() / n.sum())
+        found.append(extremes.detectable(rate, float(order[0]), float(order[-1])))
+    known = [gap for gap in found if gap is not None]
+    return max(known) if len(known) == len(found) else None
 
 
 FORMS = {"difference": _difference, "ratio": _ratio}
@@ -193,15 +128,12 @@ def _one(
     outside: list[Value],
 ) -> Value:
     """Return one disparity object."""
-    p = chance.p if chance else None
-    found = FORMS[form](usable, p)
+    found = FORMS[form](usable, chance.p if chance else None)
     part = usable[found.pop("lead")]
     if found["value"] is None:
         return blank(found["reason"], outside)
     outside = [*outside, *_void(table, found.pop("void", ()))]
     order = np.argsort(np.where(part.mask, part.rates, np.inf), kind="stable")
-    lowest, highest = int(order[0]), int(order[part.mask.sum() - 1])
-    gap = form == "difference"
     return {
         "value": found["value"],
         "low": finite(found["low"]),
@@ -209,16 +141,12 @@ def _one(
         "n": rows(part.counts[1].sum()),
         "reason": found["reason"],
         "method": found["method"],
-        "lowest": end(table, part, lowest),
-        "highest": end(table, part, highest),
+        "lowest": end(table, part, int(order[0])),
+        "highest": end(table, part, int(order[part.mask.sum() - 1])),
         "left_out": outside,
-        "null95": None if chance is None else (chance.gap95 if gap else chance.ratio05),
-        "p": p,
-        "p_adjusted": None,
-        "detectable": detectable(part) if gap else None,
+        **_beside(form == "difference", found["value"], usable, chance),
         "at_least": finite(found["at_least"]),
         "at_most": finite(found["at_most"]),
-        "adjusted": _adjusted(found["value"], chance) if gap else None,
         "class": part.pick.level if part.pick.level and not table.binary else None,
         "groups_compared": int(part.mask.sum()),
         "rate": part.pick.rate,
@@ -226,9 +154,16 @@ def _one(
     }
 
 
-def _adjusted(gap: float, chance: null.Chance | None) -> float | None:
-    """Return the noise-adjusted gap sqrt(max(0, g^2 - E0 g^2))."""
-    return None if chance is None else float(max(0.0, gap**2 - chance.square) ** 0.5)
+def _beside(
+    gap: bool, value: float, usable: Sequence[Compared], chance: null.Chance | None
+) -> Value:
+    """Return what stands beside a gap (or ratio): chance, power, the noise-adjusted gap."""
+    found: Value = {"null95": None, "p": None, "p_adjusted": None, "adjusted": None}
+    found["detectable"] = detectable(usable) if gap else None
+    if chance is None:
+        return found
+    found |= {"null95": chance.gap95 if gap else chance.ratio05, "p": chance.p}
+    return found | {"adjusted": chance.adjusted(value) if gap else None}
 
 
 def compare_groups(
@@ -247,10 +182,8 @@ def compare_groups(
     """
     comparison = COMPARISONS[family]
     names = {form: f"{family}_{form}" for form in comparison.forms}
-    if len(table.groups) < 2:
-        return {name: blank(ONE_GROUP) for name in names.values()}
-    if comparison.truth and table.label is None:
-        return {name: blank(NO_LABEL) for name in names.values()}
+    if reason := not_comparable(table, comparison.truth):
+        return {name: blank(reason) for name in names.values()}
     view = comparison.make(table, comparison.rates)
     parts = compared(view, least)
     outside = left_out(table, parts, least)
@@ -295,7 +228,7 @@ def gaps(table: CountTable, settings: Settings) -> dict[str, Value]:
 def _all_large(table: CountTable, family: str, least: int) -> bool:
     """Return whether every group is empty or large enough wherever it is looked at."""
     comparison = COMPARISONS[family]
-    if len(table.groups) < 2 or (comparison.truth and table.label is None):
+    if not_comparable(table, comparison.truth):
         return True
     sizes = [part.n for part in compared(comparison.make(table, comparison.rates), 1)]
     return all(((n == 0) | (n >= least)).all() for n in sizes)

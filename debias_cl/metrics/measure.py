@@ -7,8 +7,8 @@ from typing import Any
 
 from debias_cl.errors import UsageError
 from debias_cl.metrics import alignment, amplification, disparities, rates
+from debias_cl.metrics.compared import Settings
 from debias_cl.metrics.counts import CountTable, count, subsets
-from debias_cl.metrics.disparities import Settings
 from debias_cl.metrics.proportions import METHODS, Interval
 from debias_cl.metrics.values import Value, rows
 from debias_cl.records import Alignment, Predictions
@@ -44,9 +44,20 @@ def measure(
     if min_group < 1 or permutations < 1:
         raise UsageError("min_group and permutations must be at least 1")
     settings = Settings(min_group, seed, permutations)
+    document = _started(predictions, interval, seed)
     names = [column.name for column in predictions.annotations.attributes]
+    for combo in subsets(names):
+        _add(document, predictions, count(predictions, combo), settings, interval)
+    first = next(iter(document["attributes_overall"].values()), alignment.without_cells())
+    document["overall"] |= first
+    disparities.adjust(document["disparities"])
+    return document
+
+
+def _started(predictions: Predictions, interval: Interval, seed: int) -> dict[str, Any]:
+    """Return the document with what concerns all rows together."""
     whole = count(predictions, ()).overall()
-    document: dict[str, Any] = {
+    return {
         "label": _label(predictions, whole),
         "attributes": [],
         "n": rows(whole.n[0]),
@@ -60,12 +71,6 @@ def measure(
         "leakage": {},
         "findings": [],
     }
-    for combo in subsets(names):
-        _add(document, predictions, count(predictions, combo), settings, interval)
-    first = next(iter(document["attributes_overall"].values()), alignment.without_cells())
-    document["overall"] |= first
-    disparities.adjust(document["disparities"])
-    return document
 
 
 def _add(

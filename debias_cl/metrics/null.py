@@ -124,6 +124,10 @@ class Chance:
     square: float
     permutations: int
 
+    def adjusted(self, gap: float) -> float:
+        """Return the noise-adjusted gap sqrt(max(0, g^2 - E0 g^2))."""
+        return float(max(0.0, gap**2 - self.square) ** 0.5)
+
 
 def _quantile(values: Array, weights: Array, level: float) -> float | None:
     order = np.argsort(values)
