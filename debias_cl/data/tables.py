@@ -23,6 +23,7 @@ from debias_cl.data.coding import (
     code_label_and_prediction,
     find_level,
     level_map,
+    levels_of,
     numeric,
 )
 from debias_cl.data.csv_text import parse_csv
@@ -37,6 +38,7 @@ __all__ = [
     "code_label_and_prediction",
     "find_level",
     "level_map",
+    "levels_of",
     "numeric",
     "read_table",
     "refuse_spreadsheet_dates",

@@ -23,20 +23,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from debias_cl.config import DataConfig, EncoderConfig, FitConfig, ObjectiveConfig, Preset
+from debias_cl.config import DataConfig
 from debias_cl.data.asked import choose, distinct_attributes, missing_files
 from debias_cl.data.assemble import Rows, assemble
 from debias_cl.data.contract import CountLine, Dataset, DatasetSpec
 from debias_cl.data.decode import Picture
 from debias_cl.data.folders import SYSTEM
 from debias_cl.data.picture import Rule
-from debias_cl.data.presets import FACE_COLOURS, STRONG, quick_faces, stepped
 from debias_cl.data.splits import by_hash, ranked
+from debias_cl.data.utkface_presets import PRESETS
 from debias_cl.records import Alignment, Annotations, Bools, Codes, Column, Exclusion, Texts
 
 TITLE = "UTKFace"
@@ -261,29 +261,6 @@ def check(config: DataConfig) -> list[CountLine]:
 def _held_out(split: Texts) -> Bools:
     return np.asarray((split == "validation") | (split == "test"), dtype=np.bool_)
 
-
-PRESETS = {
-    "quick": quick_faces("Not the published encoder (ResNet-18) or size (64 px)"),
-    "short": Preset(
-        says="ResNet-18 from scratch, 64 px, 5 epochs instead of 20; a few minutes on a GPU.",
-        image_size=64,
-        views=replace(STRONG, touches_bias=FACE_COLOURS),
-        encoder=EncoderConfig("torchvision:resnet18"),
-        optimizer=stepped(1e-3, 0.3, 0.65),
-        fit=FitConfig(epochs=5, batch_size=128, channels_last=True),
-        objective=ObjectiveConfig(projection=(512, 128)),
-    ),
-    "paper": Preset(
-        says="ResNet-18 with ImageNet weights, 64 px, Adam 1e-3, batch 128, 20 epochs, x0.1 at 6 "
-        "and 13; needs a GPU.",
-        image_size=64,
-        views=replace(STRONG, touches_bias=FACE_COLOURS),
-        encoder=EncoderConfig("torchvision:resnet18", pretrained=True),
-        optimizer=stepped(1e-3, 0.3, 0.65),
-        fit=FitConfig(epochs=20, batch_size=128, channels_last=True),
-        objective=ObjectiveConfig(projection=(512, 128)),
-    ),
-}
 
 SPEC = DatasetSpec(
     title=TITLE,
