@@ -83,8 +83,8 @@ def fit(
     """
     if run.finished:
         load_finished(run, encoder, objective)
-        encoder.to(device)
-        objective.to(device)
+        for part in (encoder, objective):
+            part.to(device)
         return
     loop = _Loop(encoder, objective, batches, config, run, torch.device(device), wrap, writes)
     done = loop.resume()
@@ -158,8 +158,7 @@ class _Loop:
         start = time.perf_counter()
         self.wrapped.train()
         losses: list[Tensor] = []
-        images = 0
-        rate = 0.0
+        images, rate = 0, 0.0
         look = CHECK_EVERY.get(self.device.type, CHECK_EVERY_ELSEWHERE)
         for i, (views, targets) in enumerate(self.batches.epoch(epoch)):
             rate = self._set_rate(epoch + i / len(self.batches))

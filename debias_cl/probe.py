@@ -60,8 +60,7 @@ def predict(
 ) -> Predictions:
     """Fit a probe on the training split and predict the label of the test split.
 
-    `probe.balanced` weighs every cell (label level x level of the first attribute) of the training
-    split the same; it needs that attribute in the training split.
+    `probe.balanced` lets every cell (label level x level of the first attribute) weigh the same.
 
     Args:
         features: all splits; "train" and `test_split` must be there.

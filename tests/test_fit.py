@@ -156,6 +156,16 @@ def test_a_finished_run_is_loaded_and_not_trained_again(tmp_path: Path) -> None:
         trained(tmp_path)
 
 
+def test_a_kill_after_the_last_epoch_still_finishes(tmp_path: Path) -> None:
+    _, run = trained(tmp_path)
+    weights = run.weights.read_bytes()
+    run.weights.unlink()
+    assert not run.finished
+    trained(tmp_path, source=StopsIn(0))
+    assert run.finished and run.weights.read_bytes() == weights
+    assert [e["epoch"] for e in run.entries()] == [1, 2, 3]
+
+
 def test_damage_to_what_resumes_is_said(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, source=StopsIn(1))

@@ -1,0 +1,214 @@
+"""A training step of the default run: images a second, and where the time goes.
+
+    python benchmarks/step.py [--preset quick] [--rounds 5] [--out benchmarks/results/step_cpu.json]
+
+An image is one source picture that gives two views. Each variant runs in a process of its own, one
+after another, round after round, so that a busy machine slows all alike. `data` is the making of
+views and targets, `model` encoder, objective, backward pass and optimiser on a batch that is there
+already, `step` both as the training loop runs them. On a CPU it also measures two runs side by side
+with one thread each against one run with two threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from debias_cl.config import DataConfig, TrainConfig
+from debias_cl.data.batches import Batches
+from debias_cl.files import write_atomic
+from debias_cl.optim import build_optimizer
+from debias_cl.resolve import resolve
+from debias_cl.runs import now, provenance
+from debias_cl.step import TrainStep
+
+STEPS = 30
+"""Steps a measurement."""
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "channels_last": {"channels_last": True},
+    "compile": {"compile": True},
+    "amp": {"amp": True},
+    "amp, channels_last": {"amp": True, "channels_last": True},
+    "amp, channels_last, compile": {"amp": True, "channels_last": True, "compile": True},
+}
+
+
+def made(config: TrainConfig) -> tuple[TrainStep, torch.optim.Optimizer, Batches]:
+    """Build what a run of this configuration builds."""
+    from debias_cl.data import DATASETS
+    from debias_cl.data.views import Views
+    from debias_cl.training import make_networks
+
+    dataset = DATASETS.get(config.data.dataset).load(config.data)
+    train = dataset.splits["train"]
+    encoder, objective = make_networks(config, dataset)
+    encoder.to(config.device)
+    objective.to(config.device)
+    if config.fit.channels_last:
+        encoder.to(memory_format=torch.channels_last)
+    batches = Batches(
+        train.images,
+        train.annotations.truth,
+        train.annotations.groups[train.annotations.attributes[0].name],
+        Views(config.views, dataset.mean, dataset.std),
+        config.fit.batch_size,
+        seed=config.seed,
+        device=config.device,
+    )
+    step = TrainStep(encoder, objective, config.fit).train()
+    device = torch.device(config.device)
+    return step, build_optimizer(step.parameters(), config.optimizer, device), batches
+
+
+def seconds_a_step(work: Callable[[], None], device: str) -> float:
+    """Time `STEPS` calls after three that warm up."""
+    for _ in range(3):
+        work()
+    synchronise(device)
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        work()
+    synchronise(device)
+    return (time.perf_counter() - start) / STEPS
+
+
+def synchronise(device: str) -> None:
+    """Wait for an accelerator's queue."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def measure(config: TrainConfig) -> dict[str, float]:
+    """Measure one configuration in this process."""
+    step, optimizer, source = made(config)
+    endless = (batch for epoch in range(10**6) for batch in source.epoch(epoch))
+    views, targets = next(endless)
+
+    def model() -> None:
+        loss = step(views, targets)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimizer.step()
+
+    def whole() -> None:
+        nonlocal views, targets
+        views, targets = next(endless)
+        model()
+
+    data_seconds = seconds_a_step(lambda: (next(endless), None)[1], config.device)
+    model_seconds = seconds_a_step(model, config.device)
+    step_seconds = seconds_a_step(whole, config.device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if config.device.startswith("cuda"):
+        peak = torch.cuda.max_memory_allocated()
+    return {
+        "images_per_second": len(views) / step_seconds,
+        "step_seconds": step_seconds,
+        "data_seconds": data_seconds,
+        "model_seconds": model_seconds,
+        "model_share": model_seconds / step_seconds,
+        "peak_bytes": peak,
+    }
+
+
+def run_alone(variant: str, threads: int, options: argparse.Namespace) -> subprocess.Popen[str]:
+    """Start a measurement in a process of its own."""
+    command = [sys.executable, __file__, "--only", variant, "--dataset", options.dataset]
+    command += ["--preset", options.preset, "--objective", options.objective]
+    command += ["--device", options.device, "--data-root", options.data_root]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def result_of(process: subprocess.Popen[str]) -> dict[str, float]:
+    """Wait for a measurement."""
+    out, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit("a measurement failed")
+    found: dict[str, float] = json.loads(out.splitlines()[-1])
+    return found
+
+
+def contest(options: argparse.Namespace) -> dict[str, Any]:
+    """All variants round after round; medians."""
+    cpu = options.device == "cpu"
+    names = [n for n in VARIANTS if n in options.variants.split("; ")]
+    seen: dict[str, list[dict[str, float]]] = {}
+    for _ in range(options.rounds):
+        for name in names:
+            seen.setdefault(name, []).append(result_of(run_alone(name, 1, options)))
+        if cpu:
+            two = result_of(run_alone("plain", 2, options))
+            seen.setdefault("plain, one run of two threads", []).append(two)
+            pair = [run_alone("plain", 1, options) for _ in range(2)]
+            both = [result_of(process) for process in pair]
+            summed = {k: statistics.mean(row[k] for row in both) for k in both[0]}
+            summed["images_per_second"] = sum(row["images_per_second"] for row in both)
+            seen.setdefault("plain, two runs of one thread", []).append(summed)
+    return {
+        name: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+        for name, rows in seen.items()
+    }
+
+
+def parse() -> argparse.Namespace:
+    """Read the options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", default="biased_mnist_mini")
+    parser.add_argument("--data-root", default="datasets")
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--objective", default="contex")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--variants", default="; ".join(VARIANTS), help="names with '; '")
+    parser.add_argument("--only", default="", help="measure one variant in this process")
+    parser.add_argument("--out", type=Path, default=None)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print JSON."""
+    options = parse()
+    data = DataConfig(dataset=options.dataset, data_root=options.data_root)
+    config = resolve(
+        data, objective=options.objective, preset=options.preset, device=options.device
+    )
+    if options.only:
+        fit = replace(config.fit, **VARIANTS[options.only])
+        print(json.dumps(measure(replace(config, fit=fit))))
+        return
+    text = json.dumps(
+        {
+            "benchmark": "step",
+            "created": now(),
+            "provenance": provenance(options.device),
+            "dataset": options.dataset,
+            "preset": options.preset,
+            "objective": options.objective,
+            "batch_size": config.fit.batch_size,
+            "rounds": options.rounds,
+            "results": contest(options),
+        },
+        indent=1,
+    )
+    print(text)
+    if options.out:
+        write_atomic(options.out, text + "\n")
+
+
+if __name__ == "__main__":
+    main()
