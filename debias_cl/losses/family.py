@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Literal
 
 import torch
@@ -83,13 +83,13 @@ class Anchors:
 
     @cached_property
     def number(self) -> dict[str, Tensor]:
-        """(M,) int64 each: how many positives, negatives and other views an anchor has."""
+        """(M,) int64 each (views: one for all): positives, negatives, other views of an anchor."""
         b, v, _ = self.z.shape
         mine = torch.ones(b, dtype=torch.int64, device=self.z.device)
         if self.counts is not None:
             mine = self.counts.repeat_interleave(self.counts, output_size=b)
         row = self._of_anchors(mine.repeat_interleave(v)) * v
-        return {"positives": row - 1, "negatives": b * v - row, "views": (row - row) + v - 1}
+        return {"positives": row - 1, "negatives": b * v - row, "views": row.new_full((), v - 1)}
 
     @cached_property
     def _logs(self) -> Tensor:
@@ -199,8 +199,7 @@ class FamilyLoss(nn.Module):
         self.terms = tuple((share, term) for share, term in terms if share != 0)
         self.temperature, self.base_temperature = temperature, base_temperature
         self.first_view = first_view
-        self._missing: dict[str, Tensor] = {}
-        self._seen = 0
+        self._missing: dict[str, tuple[Tensor | int, int]] = {}
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(
@@ -239,27 +238,27 @@ class FamilyLoss(nn.Module):
 
     @staticmethod
     def _applied(term: Term, anchors: Anchors) -> Tensor:
-        applies = [anchors.number[need] > 0 for need in term.needs]
-        return torch.where(torch.stack(applies).all(0), term.value(anchors), 0.0)
+        enough = [anchors.number[need] > 0 for need in term.needs]
+        return torch.where(reduce(torch.logical_and, enough), term.value(anchors), 0.0)
 
     def _count(self, anchors: Anchors) -> None:
         needs = sorted({need for _, term in self.terms for need in term.needs})
-        missing = {f"anchors_without_{need}": anchors.number[need] == 0 for need in needs}
-        missing["rows_without_direction"] = anchors.unit == 0
-        for name, found in missing.items():
-            share = found.detach().float().mean()
-            self._missing[name] = self._missing.get(name, torch.zeros_like(share)) + share
-        self._seen += 1
+        present = {f"anchors_without_{need}": anchors.number[need] for need in needs}
+        present["rows_without_direction"] = anchors.unit
+        for name, number in present.items():
+            missing, of = self._missing.get(name, (0, 0))
+            absent = number.numel() - torch.count_nonzero(number)
+            self._missing[name] = (missing + absent, of + number.numel())
 
     def diagnostics(self) -> dict[str, float]:
-        """Return mean shares since the last call: anchors that a term did not apply to.
+        """Return shares since the last call: anchors that a term did not apply to.
 
         Returns:
             `anchors_without_positives`, `..._negatives`, `..._views` (those that the loss needs)
             and `rows_without_direction` (all zeros), in [0, 1]; empty before the first batch.
         """
-        shares = {name: float(total) / self._seen for name, total in self._missing.items()}
-        self._missing, self._seen = {}, 0
+        shares = {name: float(n) / of for name, (n, of) in self._missing.items() if of}
+        self._missing = {}
         return shares
 
 

@@ -1,0 +1,317 @@
+"""Time and memory of the contrastive losses, forward and backward, beside other implementations.
+
+    python benchmarks/loss.py [--rows 512 2048 8192 32768] [--threads 2]
+        [--out benchmarks/results/loss_cpu.json]
+
+Times: all contestants in one process, one after another, round after round, so that a busy machine
+slows all of them alike; the median of the rounds after one for warming up. Memory: a process for
+each, the peak of its resident memory (or of the device's allocator) above what it was with the
+inputs made and the code warm. The dense formula is this file's own plain write-up, with masks.
+pytorch-metric-learning and lightly are measured where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from debias_cl.files import write_atomic
+from debias_cl.losses import ConTeXLoss, NTXentLoss, SupConLoss
+from debias_cl.runs import now, provenance
+
+DIM, CLASSES, TEMPERATURE, BASE = 128, 10, 0.1, 0.07
+
+SECONDS, MOST_ROUNDS = 3.0, 50
+"""Small batches are measured for at least this long, or that many rounds."""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Called with features (n, 2, d) and labels (n,)."""
+
+
+def dense_contex(features: Tensor, labels: Tensor) -> Tensor:
+    """ConTeX as its formula reads: N x N logits and N x N masks."""
+    b, v, _ = features.shape
+    z = F.normalize(features, dim=-1).flatten(0, 1)  # (N, d)
+    label = labels.repeat_interleave(v)
+    image = torch.arange(b, device=z.device).repeat_interleave(v)
+    others = 1 - torch.eye(b * v, device=z.device)
+    same = (label[:, None] == label[None, :]).to(z.dtype)
+    positives, negatives = same * others, 1 - same
+    views = (image[:, None] == image[None, :]).to(z.dtype) * others
+    logits = z @ z.T / TEMPERATURE
+    logits = logits - logits.max(dim=1, keepdim=True).values.detach()
+    powers = logits.exp()
+    by_label = logits - (powers * negatives).sum(1, keepdim=True).log()
+    by_self = logits - (powers * others).sum(1, keepdim=True).log()
+    label_contrast = -(positives * by_label).sum(1) / positives.sum(1)
+    self_contrast = -(views * by_self).sum(1) / views.sum(1)
+    return TEMPERATURE / BASE * (label_contrast + self_contrast).mean() / 2
+
+
+def compiled_dense_contex() -> Loss:
+    """The dense formula through torch.compile."""
+    compiled: Loss = torch.compile(dense_contex)
+    return compiled
+
+
+def metric_learning_supcon() -> Loss:
+    """SupCon of pytorch-metric-learning on (N, d) embeddings."""
+    loss = importlib.import_module("pytorch_metric_learning.losses").SupConLoss(TEMPERATURE)
+    return lambda x, y: loss(x.flatten(0, 1), y.repeat_interleave(x.shape[1]))
+
+
+def lightly_ntxent() -> Loss:
+    """NT-Xent of lightly on the two views."""
+    loss = importlib.import_module("lightly.loss").NTXentLoss(TEMPERATURE)
+    return lambda x, _: loss(x[:, 0], x[:, 1])
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to compute a loss.
+
+    Attributes:
+        build: makes it.
+        largest: number of rows up to which it is measured; 0 is no limit.
+        package: module that must be installed; "" where none.
+    """
+
+    build: Callable[[], Loss]
+    largest: int = 0
+    package: str = ""
+
+
+CONTESTANTS = {
+    "ConTeX": Contestant(lambda: ConTeXLoss(TEMPERATURE, BASE)),
+    "ConTeX, dense formula": Contestant(lambda: dense_contex, largest=8192),
+    "ConTeX, dense formula compiled": Contestant(compiled_dense_contex, largest=2048),
+    "ConTeX, clamped": Contestant(lambda: ConTeXLoss(TEMPERATURE, BASE, clamp=True)),
+    "SupCon": Contestant(lambda: SupConLoss(TEMPERATURE, TEMPERATURE)),
+    "SupCon, pytorch-metric-learning": Contestant(
+        metric_learning_supcon, 8192, "pytorch_metric_learning"
+    ),
+    "NT-Xent": Contestant(lambda: NTXentLoss(TEMPERATURE)),
+    "NT-Xent, lightly": Contestant(lightly_ntxent, 8192, "lightly"),
+}
+
+RIVALS = {
+    "ConTeX, dense formula": "ConTeX",
+    "ConTeX, dense formula compiled": "ConTeX",
+    "SupCon, pytorch-metric-learning": "SupCon",
+    "NT-Xent, lightly": "NT-Xent",
+}
+"""Contestant -> ours, which computes the same loss."""
+
+KEYS = {"median_wall_seconds": "times_faster", "peak_bytes": "times_less_memory"}
+"""What is compared -> what the ratio is called."""
+
+
+def inputs(rows: int, device: str) -> tuple[Tensor, Tensor]:
+    """Random features (rows / 2, 2, d) float32 and labels of ten classes."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows // 2, 2, DIM, generator=generator)
+    labels = torch.randint(0, CLASSES, (rows // 2,), generator=generator)
+    return x.to(device).requires_grad_(), labels.to(device)
+
+
+def once(loss: Loss, x: Tensor, labels: Tensor) -> float:
+    """Run forward and backward; the seconds that it took."""
+    x.grad = None
+    _wait(x)
+    start = time.perf_counter()
+    torch.autograd.backward(loss(x, labels))
+    _wait(x)
+    return time.perf_counter() - start
+
+
+def _wait(x: Tensor) -> None:
+    if x.is_cuda:
+        torch.cuda.synchronize()
+
+
+def taking_part(rows: int) -> list[str]:
+    """Names of the contestants that are installed and measured at this size."""
+    return [
+        name
+        for name, who in CONTESTANTS.items()
+        if (not who.largest or rows <= who.largest)
+        and (not who.package or importlib.util.find_spec(who.package))
+    ]
+
+
+def times(rows: int, rounds: int, device: str) -> dict[str, list[float]]:
+    """Seconds of each contestant in each round, the warm-up left out."""
+    x, labels = inputs(rows, device)
+    losses = {name: CONTESTANTS[name].build() for name in taking_part(rows)}
+    measured: dict[str, list[float]] = {name: [] for name in losses}
+    for loss in losses.values():
+        once(loss, x, labels)
+    start, done = time.perf_counter(), 0
+    while done < rounds or (time.perf_counter() - start < SECONDS and done < MOST_ROUNDS):
+        for name, loss in losses.items():
+            measured[name].append(once(loss, x, labels))
+        done += 1
+    return measured
+
+
+def peak(name: str, rows: int, device: str) -> int:
+    """Peak bytes of one run above the inputs; to be called in a process of its own."""
+    loss = CONTESTANTS[name].build()
+    x, labels = inputs(rows, device)
+    once(loss, *inputs(256, device))
+    if device != "cpu":
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        once(loss, x, labels)
+        return torch.cuda.max_memory_allocated() - before
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again at what is resident now
+    before = _resident("VmRSS")
+    once(loss, x, labels)
+    return _resident("VmHWM") - before
+
+
+def _resident(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def peak_of(name: str, rows: int, options: argparse.Namespace) -> int | None:
+    """Peak bytes of a contestant, from a fresh process; None where the system cannot tell."""
+    if options.device == "cpu" and not Path("/proc/self/clear_refs").exists():
+        return None
+    command = [sys.executable, "-W", "ignore", __file__, "--peak", name, "--rows", str(rows)]
+    command += ["--threads", str(options.threads), "--device", options.device]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return int(done.stdout.strip().splitlines()[-1])
+
+
+def differences(rows: int, device: str) -> dict[str, float]:
+    """Relative distance of ConTeX's value and gradient from the dense formula's."""
+    results = []
+    for loss in (ConTeXLoss(TEMPERATURE, BASE), dense_contex):
+        x, labels = inputs(rows, device)
+        value = loss(x, labels)
+        torch.autograd.backward(value)
+        assert x.grad is not None
+        results.append((value.detach(), x.grad))
+    (value, gradient), (expected, slope) = results
+    return {
+        "value": float((value - expected).abs() / expected.abs()),
+        "gradient": float((gradient - slope).norm() / slope.norm()),
+    }
+
+
+def compared(measured: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """How many times faster, and smaller, ours is than each rival."""
+    ratios: dict[str, dict[str, float]] = {}
+    for rival, own in RIVALS.items():
+        if rival not in measured:
+            continue
+        pairs = {key: (measured[rival][key], measured[own][key]) for key in KEYS}
+        ratios[rival] = {
+            KEYS[key]: round(theirs / max(ours, 1e-9), 2)
+            for key, (theirs, ours) in pairs.items()
+            if theirs is not None and ours is not None
+        }
+    return ratios
+
+
+def measure(rows: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Everything about one number of rows."""
+    seconds = times(rows, options.rounds, options.device)
+    measured: dict[str, dict[str, Any]] = {
+        name: {
+            "median_wall_seconds": statistics.median(values),
+            "least_wall_seconds": min(values),
+            "rounds": len(values),
+            "peak_bytes": peak_of(name, rows, options),
+        }
+        for name, values in seconds.items()
+    }
+    entry: dict[str, Any] = {"rows": rows, "measured": measured, "ours_against": compared(measured)}
+    if rows <= (CONTESTANTS["ConTeX, dense formula"].largest):
+        entry["relative_difference_from_dense"] = differences(rows, options.device)
+    return entry
+
+
+def show(entry: dict[str, Any]) -> None:
+    """Print one number of rows as a small table."""
+    print(f"\nN = {entry['rows']}", flush=True)
+    for name, values in entry["measured"].items():
+        space = values["peak_bytes"]
+        megabytes = "?" if space is None else f"{space / 1e6:,.1f}"
+        print(f"  {name:34} {values['median_wall_seconds'] * 1e3:10,.1f} ms {megabytes:>10} MB")
+    for rival, ratio in entry["ours_against"].items():
+        print(f"  ours against {rival}: {ratio}")
+    if "relative_difference_from_dense" in entry:
+        print(f"  relative difference from dense: {entry['relative_difference_from_dense']}")
+
+
+def packages() -> dict[str, str]:
+    """Versions of what took part; "not installed" where it did not."""
+    versions = {"torch": str(torch.__version__)}
+    for package in ("pytorch-metric-learning", "lightly"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed: skipped"
+    return versions
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[512, 1024, 2048, 4096, 8192, 32768])
+    parser.add_argument("--rounds", type=int, default=5, help="at least 5 for figures to keep")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/loss_cpu.json"))
+    parser.add_argument("--peak", default="", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print, and write the JSON file."""
+    options = arguments()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(options.threads)
+    if options.peak:
+        print(peak(options.peak, options.rows[0], options.device))
+        return
+    print(f"{options.threads} threads, d = {DIM}, float32, {options.device}, {packages()}")
+    entries = []
+    for rows in options.rows:
+        entries.append(measure(rows, options))
+        show(entries[-1])
+    result = {
+        "what": "forward + backward of contrastive losses",
+        "settings": {"dim": DIM, "classes": CLASSES, "views": 2, "dtype": "float32"},
+        "temperature": TEMPERATURE,
+        "threads": options.threads,
+        "device": options.device,
+        "versions": packages(),
+        "created": now(),
+        "provenance": provenance(options.device),
+        "results": entries,
+    }
+    write_atomic(options.out, json.dumps(result, indent=1) + "\n")
+    print(f"\nwritten to {options.out}")
+
+
+if __name__ == "__main__":
+    main()
