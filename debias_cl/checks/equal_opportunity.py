@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from debias_cl.checks.contract import CheckSpec
-from debias_cl.checks.gaps import GapCheck, capital
+from debias_cl.checks.gaps import GapCheck
+from debias_cl.checks.text import capital
 
 CHECK = GapCheck(
     "equal-opportunity",

@@ -152,8 +152,3 @@ AFTER: dict[str, Callable[[Node, float], Sentence]] = {
     "few": _few,
     "seen": _seen,
 }
-
-
-def capital(words: str) -> str:
-    """Return the words with a capital first letter."""
-    return words[:1].upper() + words[1:]

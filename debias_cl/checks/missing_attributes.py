@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from debias_cl.checks.contract import CheckSpec, Document
-from debias_cl.checks.gaps import capital
 from debias_cl.checks.names import Names
-from debias_cl.checks.text import clean, count, share
+from debias_cl.checks.text import capital, clean, count, share
 from debias_cl.records import MISSING, Finding, Outcome
 
 CODE = "missing-attributes"

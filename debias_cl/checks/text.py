@@ -222,3 +222,8 @@ def bounds(node: Node, form: Callable[[float], str]) -> Sentence | None:
     if not found:
         return None
     return found[0] if len(found) == 1 else say(found[0], ", ", found[1])
+
+
+def capital(text: str) -> str:
+    """Return the text with a capital first letter."""
+    return text[:1].upper() + text[1:]

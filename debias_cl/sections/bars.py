@@ -40,7 +40,7 @@ def gaps(
     bottom = 8 + height * len(rows)
     panel = Panel(bottom + 20)
     for place, row in enumerate(rows):
-        y = 8 + place * height
+        y = 8.0 + place * height
         if row.chance:
             wide = scale(row.chance) - LEFT
             panel.box(LEFT, y + 4, wide, height - 8, fill="band")

@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup
@@ -20,7 +21,7 @@ from debias_cl.sections.tokens import ink
 WIDTH = 344
 """Width of a panel in user units: CSS pixels on a phone."""
 FONT = 11
-SETTINGS = {
+SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "debias_cl",
     "text.parse_math": False,
@@ -66,7 +67,6 @@ class Panel:
 
     def __init__(self, height: float, width: float = WIDTH) -> None:
         self.width, self.height = width, height
-        self._settings = matplotlib.rc_context(SETTINGS)
         with matplotlib.rc_context(SETTINGS):
             self._drawing = Drawing(figsize=(width / 72, height / 72))
             FigureCanvasSVG(self._drawing)
@@ -98,6 +98,20 @@ class Panel:
                 va="baseline",
                 fontsize=size,
                 fontweight="bold" if bold else "normal",
+            )
+
+    def upright(self, x: float, y: float, words: str, *, token: str = "ink") -> None:
+        """Write one line that runs upwards from y, centred on x."""
+        with matplotlib.rc_context(SETTINGS):
+            self._axes.text(
+                x + FONT * 0.36,
+                y,
+                clean(words),
+                color=ink(token),
+                rotation=90,
+                rotation_mode="anchor",
+                ha="left",
+                va="baseline",
             )
 
     def line(
@@ -184,7 +198,7 @@ class Panel:
         """
         text = io.StringIO()
         with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
-            # A script that DejaVu lacks is drawn by the reader's own font; only its width is guessed.
+            # A script that DejaVu lacks is drawn by the reader's own font.
             warnings.filterwarnings("ignore", message=".*[Gg]lyph")
             self._drawing.savefig(text, format="svg", metadata=NO_METADATA)
         return compact(text.getvalue(), figure, title, description)

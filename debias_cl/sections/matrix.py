@@ -52,24 +52,33 @@ def matrix(
     left = _left(rows, many)
     width = (WIDTH - left) / len(columns)
     height = 24 if many else (40 if len(rows) > 2 else 62)
-    slanted = max(len(name) for name in columns) * 6.6 > width
-    panel = Panel(24 + height * len(rows) + 2)
+    longest = max(len(cut(name, 16)) for name in columns)
+    upright = longest * 6.6 > width
+    top = 12 + longest * 6.8 if upright else 22.0
+    panel = Panel(top + height * len(rows) + 4)
     for place, name in enumerate(columns):
-        shown = cut(name, max(3, int(width / 6.6))) if slanted else name
-        panel.text(
-            left + (place + 0.5) * width, 10, shown, anchor="center", size=10 if many else 11
-        )
+        middle = left + (place + 0.5) * width
+        if upright:
+            panel.upright(middle, top - 5, cut(name, 16))
+        else:
+            panel.text(middle, 10, name, anchor="center")
     for i, name in enumerate(rows):
-        y = 22 + i * height
-        panel.text(0, y + height / 2, cut(name, int(left / 6.4)), size=10 if many else 11)
-        for j, square in enumerate(squares[i]):
-            _fill(panel, square, left + j * width, y, width, height, many)
+        panel.text(0, top + (i + 0.5) * height, cut(name, int(left / 6.4)))
+    # Equal shades one after another: neighbours that look alike share one group in the file.
+    placed = [(square, i, j) for i, line in enumerate(squares) for j, square in enumerate(line)]
+    for square, i, j in sorted(placed, key=lambda entry: _shade(entry[0])):
+        _fill(panel, square, left + j * width, top + i * height, width, height, many)
     framed = many and any(square.aligned for line in squares for square in line)
     for i, line in enumerate(squares):
         for j, square in enumerate(line):
-            if square.aligned is (True if framed else False) and square.wrong is not None:
-                _frame(panel, left + j * width, 22 + i * height, width, height, many)
+            if square.aligned is framed and square.wrong is not None:
+                _frame(panel, left + j * width, top + i * height, width, height, many)
     return panel.svg(figure, title, description)
+
+
+def _shade(square: Square) -> tuple[int, int]:
+    step = -1 if square.wrong is None else heat(square.wrong)
+    return (step // 5, step)
 
 
 def _left(rows: Sequence[str], many: bool) -> float:

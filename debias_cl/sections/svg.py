@@ -1,4 +1,4 @@
-"""From matplotlib's SVG to a small inline one: classes for colours, no style sheet, short numbers."""
+"""From matplotlib's SVG to a small inline one: classes for colours, and short numbers."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ DEFAULTS = {
 }
 KEPT = {*DEFAULTS, "stroke-dasharray", "font-size", "font-weight", "text-anchor"}
 GEOMETRY = ("d", "x", "y", "width", "height", "cx", "cy", "r", "points", "transform")
+OWN = (*GEOMETRY, "id", "href")
+"""Attributes that neighbours cannot share."""
 MANY = 40
 
 
@@ -53,6 +55,7 @@ def compact(raw: str, figure: str, title: str, description: str) -> Markup:
     _clips(root)
     _dissolve(root)
     _ids(root, figure)
+    _gather(root)
     body = "".join(_write(child) for child in root)
     return Markup(
         f'<svg viewBox="{_short(box)}" role="img" aria-labelledby="{figure}-t {figure}-d">'
@@ -63,11 +66,8 @@ def compact(raw: str, figure: str, title: str, description: str) -> Markup:
 
 def _attributes(element: ElementTree.Element) -> None:
     """Turn styles into attributes and colours into classes; shorten the numbers."""
-    style = dict(
-        (part.split(":", 1)[0].strip(), part.split(":", 1)[1].strip())
-        for part in element.attrib.pop("style", "").split(";")
-        if ":" in part
-    )
+    rules = [part.partition(":") for part in element.attrib.pop("style", "").split(";")]
+    style = {key.strip(): value.strip() for key, colon, value in rules if colon}
     style |= _font(style.pop("font", ""))
     classes = [name[2:] for name in [element.get("id", "")] if name.startswith("k-")]
     if element.tag == f"{SVG}text" and "fill" not in style:
@@ -87,6 +87,8 @@ def _attributes(element: ElementTree.Element) -> None:
     for key in GEOMETRY:
         if key in element.attrib:
             element.set(key, _short(element.attrib[key]))
+    if "d" in element.attrib:
+        element.set("d", _straight(element.attrib["d"]))
     if LINK in element.attrib:
         element.set("href", element.attrib.pop(LINK))
 
@@ -121,6 +123,56 @@ def _short(text: str) -> str:
 
     text = re.sub(r"-?\d+\.\d+(e-?\d+)?", tenth, text)
     return re.sub(r"\s*([MLHVCQZz])\s*", r"\1", " ".join(text.split()))
+
+
+def _straight(path: str) -> str:
+    """Write level and upright steps of a path of straight lines as H and V."""
+    steps = re.findall(r"([A-Za-z])([^A-Za-z]*)", path)
+    if any(command not in "MLz" for command, _ in steps):
+        return path
+    found, x, y = "", "", ""
+    for command, end in steps:
+        if command == "z":
+            found += "z"
+            continue
+        was_x, was_y = x, y
+        x, y = end.split()
+        if command == "L" and x == was_x:
+            found += f"V{y}"
+        elif command == "L" and y == was_y:
+            found += f"H{x}"
+        else:
+            found += f"{command}{x} {y}"
+    return found
+
+
+def _gather(parent: ElementTree.Element) -> None:
+    """Put what three or more neighbours have in common onto one group around them."""
+    runs: list[list[ElementTree.Element]] = []
+    for child in parent:
+        _gather(child)
+        if runs and child.tag != f"{SVG}g" and _look(child) == _look(runs[-1][0]):
+            runs[-1].append(child)
+        else:
+            runs.append([child])
+    parent[:] = [made for run in runs for made in _grouped(run)]
+
+
+def _look(element: ElementTree.Element) -> tuple[str, tuple[tuple[str, str], ...]]:
+    shared = {key: value for key, value in element.attrib.items() if key not in OWN}
+    return element.tag, tuple(sorted(shared.items()))
+
+
+def _grouped(run: list[ElementTree.Element]) -> list[ElementTree.Element]:
+    _, shared = _look(run[0])
+    if len(run) < 3 or not shared:
+        return run
+    group = ElementTree.Element(f"{SVG}g", dict(shared))
+    for element in run:
+        for key, _ in shared:
+            del element.attrib[key]
+        group.append(element)
+    return [group]
 
 
 def _merge_dots(root: ElementTree.Element) -> None:

@@ -49,6 +49,11 @@ SENTINELS: dict[str, str] = {
 }
 """Token -> a made-up colour that stands for it while matplotlib draws."""
 
+DRAWN = tuple(
+    name for name in TOKENS if name not in ("surface", "link", "issue", "on-issue", "note")
+)
+"""Tokens that figures may use."""
+
 FORCED = {
     "bg": "Canvas",
     "surface": "Canvas",
@@ -119,8 +124,7 @@ def style() -> str:
         "@media(prefers-color-scheme:dark){:root:not([data-theme=light])"
         f"{{color-scheme:dark;{dark}}}}}",
         f":root[data-theme=dark]{{color-scheme:dark;{dark}}}",
-        *(f".f-{name}{{fill:var(--{name})}}" for name in SENTINELS),
-        *(f".s-{name}{{stroke:var(--{name})}}" for name in SENTINELS),
+        *(f".f-{name}{{fill:var(--{name})}}.s-{name}{{stroke:var(--{name})}}" for name in DRAWN),
         f"@media(forced-colors:active){{:root,:root[data-theme]{{{forced}}}}}",
         "@media print{:root,:root:not([data-theme=light]),:root[data-theme]"
         f"{{color-scheme:light;{_properties('print')}}}}}",

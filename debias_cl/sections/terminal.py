@@ -1,0 +1,64 @@
+"""The terminal's summary: the first sentence, a row an encoder, the five counts."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from debias_cl.checks.names import Names
+from debias_cl.checks.pointer import Node
+from debias_cl.checks.text import DASH, bare_share, between, n_equals, share, show
+from debias_cl.sections.contract import Document
+from debias_cl.sections.lead import lead, lead_sentence
+from debias_cl.sections.reading import Run, chosen, runs
+from debias_cl.sections.verdict import counts
+
+SHOWN = (
+    ("accuracy", "accuracy"),
+    ("aligned_accuracy", "aligned"),
+    ("conflict_accuracy", "conflicting"),
+)
+
+
+def summary(document: Document) -> RenderableType:
+    """Return what the command prints: plain words, numbers with intervals, counts.
+
+    Args:
+        document: content of metrics.json, complete.
+    """
+    sentence = lead_sentence(document, lead(document), chosen(document))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("encoder", overflow="fold")
+    table.add_column("judge", overflow="fold")
+    for _, title in SHOWN:
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("worst cell", overflow="fold")
+    for run in runs(document):
+        values = [_value(run.node / "overall" / name) for name, _ in SHOWN]
+        judge = run.judge or "as given"
+        table.add_row(Text(run.short), Text(judge), *values, _worst(document, run))
+    return Group(Text(str(sentence), style="bold"), Text(), table, Text(), _counts(document))
+
+
+def _value(node: Node) -> Text:
+    if node.number is None:
+        return Text(DASH)
+    interval = between(node, bare_share)
+    text = Text(str(show(node, share).text))  # type: ignore[union-attr]
+    return text.append(f" ({interval})", style="dim") if interval else text
+
+
+def _worst(document: Document, run: Run) -> Text:
+    worst = run.node / "overall" / "worst_group_accuracy"
+    cell, n = (worst / "cell").value, (worst / "n").number
+    if worst.number is None or not cell:
+        return Text(f"{DASH} {(worst / 'reason').value or ''}".strip())
+    rows = "" if n is None else f", {n_equals(n)}"
+    return Text(f"{share(worst.number)}  {Names(document).cell(cell)}{rows}")
+
+
+def _counts(document: Document) -> Text:
+    plural = {"issue": "issues", "note": "notes"}
+    words = [f"{n} {plural.get(o, o) if n != 1 else o}" for o, n in counts(document)]
+    return Text(f"{len(document.get('findings') or ())} findings: {', '.join(words)}")

@@ -1,0 +1,205 @@
+"""Section 1, the first screen: who was audited, does it differ, for whom, how sure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from debias_cl.checks.names import Names
+from debias_cl.checks.pointer import Node
+from debias_cl.checks.text import (
+    Name,
+    Sentence,
+    bare_share,
+    bounds,
+    clean,
+    count,
+    join,
+    n_equals,
+    points,
+    say,
+    share,
+    show,
+    spelled,
+)
+from debias_cl.records import OUTCOMES
+from debias_cl.sections.answers import questions
+from debias_cl.sections.contract import Document, SectionSpec
+from debias_cl.sections.groups import small_forest
+from debias_cl.sections.lead import Lead, lead, lead_sentence
+from debias_cl.sections.numbers import html
+from debias_cl.sections.reading import Run, attributes, both, chosen, leading, runs
+
+COMPARED = 3
+"""Most other runs in a tile."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the five headline numbers.
+
+    Attributes:
+        title: what it is.
+        value: as HTML.
+        unit: "points" or "".
+        lines: interval, n, the other runs.
+    """
+
+    title: str
+    value: Markup
+    unit: str
+    lines: tuple[Markup, ...]
+
+
+def context(document: Document) -> Mapping[str, Any]:
+    """Return what the first screen is told."""
+    metric, found = chosen(document), lead(document)
+    return {
+        "subject": subject(document),
+        "question": "Does it differ between groups?"
+        if found is None or not found.conflict
+        else "Does it lean on the pattern of its training?",
+        "lead": html(lead_sentence(document, found, metric)),
+        "answers": [
+            (question, html(join(said))) for question, said in questions(document, found, metric)
+        ],
+        "skipped": skipped(document),
+        "figure": small_forest(document),
+        "tiles": tiles(document, found),
+        "counts": counts(document),
+        "total": len(document.get("findings") or ()),
+        "compared": bool(document.get("beside")),
+    }
+
+
+def subject(document: Document) -> Sentence:
+    """Return who was audited: model, data, n, beside what, what counts as positive."""
+    root, names = Node(document), Names(document)
+    encoder = document.get("encoder") or {}
+    dataset = document.get("dataset") or {}
+    what = clean(str(encoder.get("architecture") or ""))
+    judge = clean(str(encoder.get("judge") or ""))
+    run = clean(str(encoder.get("run") or ""))
+    inside = ", ".join(piece for piece in (what, run) if piece)
+    kind = " encoder" if what else ""
+    described = f"{kind}{f' ({inside})' if inside else ''}{f' with {_a(judge)}' if judge else ''}"
+    title = clean(str(dataset.get("title") or dataset.get("name") or ""))
+    split = "" if not what else f"{clean(str(dataset.get('test_split') or 'test'))} "
+    place = f" of {title}" if title and title != names.encoder(document) else ""
+    first = say("Audited: ", Name(names.encoder(document)), described, ", on ")
+    parts = [say(first, show(root / "n", count), f" {split}{names.noun}{place}.")]
+    others = [run.name for run in runs(document)[1:]]
+    if others:
+        parts.append(say("Beside it: ", both(others), f", same {names.noun}."))
+    if names.binary:
+        label, level = names.label, clean(str(document["label"]["positive"]))
+        source = clean(str(document["label"].get("positive_source") or ""))
+        worded = names.positive
+        told = worded if worded == f"{label} = {level}" else f"{worded} ({label} = {level})"
+        parts.append(say(f"Counted as positive: {told}", f", {source}." if source else "."))
+    return join(parts)
+
+
+def _a(judge: str) -> str:
+    if judge.startswith("own ") or judge[:1].isdigit():
+        return f"its {judge}" if judge.startswith("own ") else judge
+    return f"a {judge}"
+
+
+def tiles(document: Document, found: Lead | None) -> list[Tile]:
+    """Return the five headline numbers; those that are undefined say why."""
+    names, compared = Names(document), runs(document)
+    attribute = found.attribute if found else ""
+    of = "attributes_overall"
+    worst = Node(document) / "overall" / "worst_group_accuracy"
+    cell = (worst / "cell").value
+    made = [
+        _tile(compared, "Accuracy", ("overall", "accuracy")),
+        _tile(compared, "Mean over the cells", ("overall", "unbiased_accuracy")),
+        _tile(
+            compared,
+            f"Worst cell: {names.cell(cell)}" if cell else "Worst cell",
+            ("overall", "worst_group_accuracy"),
+        ),
+    ]
+    metric = chosen(document)
+    if any(entry.get("alignment") for entry in document.get("attributes") or ()):
+        paths = ("overall", "aligned_minus_conflict")
+        made.append(_tile(compared, "Aligned minus conflicting", paths, gap=True))
+    if attribute:
+        title = f"{GAP_TITLES[metric.disparity]}, {names.attribute(attribute)}"
+        made.append(_tile(compared, title, ("disparities", attribute, metric.disparity), gap=True))
+    if len(made) < 5 and attribute:
+        title = f"Accuracy gap, {names.attribute(attribute)}"
+        if names.binary:
+            made.append(_tile(compared, title, ("disparities", attribute, ACCURACY), gap=True))
+    if len(made) < 5 and (Node(document) / of):
+        made.append(_tile(compared, "Macro F1" if not names.binary else "F1", ("overall", "f1")))
+    return made[:5]
+
+
+ACCURACY = "accuracy_difference"
+GAP_TITLES = {
+    "equal_opportunity_difference": "Gap in share found",
+    ACCURACY: "Accuracy gap",
+}
+
+
+def _tile(compared: list[Run], title: str, path: tuple[str, ...], *, gap: bool = False) -> Tile:
+    node = _at(compared[0].node, path)
+    form, ends = (points, points) if gap else (share, bare_share)
+    lines: list[Markup] = []
+    if node.number is None:
+        lines.append(html(clean(str((node / "reason").value or "not measured"))))
+    interval = bounds(node, ends) if node.number is not None else None
+    if interval is not None:
+        lines.append(html(say("(", interval, ")")))
+    rows = node / "n"
+    small = (node / "lowest" / "n") if node / "lowest" else rows
+    if small.number is not None:
+        word = "lowest group, " if node / "lowest" else ""
+        lines.append(html(say(word, show(small, n_equals))))
+    for run in compared[1 : 1 + COMPARED]:
+        other = _at(run.node, path)
+        if other.number is not None:
+            lines.append(html(say(f"{run.name} ", show(other, form))))
+    return Tile(title, html(say(show(node, form))), "points" if gap else "", tuple(lines))
+
+
+def _at(node: Node, path: tuple[str, ...]) -> Node:
+    if path[0] == "disparities":
+        return leading(node / path[0] / path[1], path[2])
+    for step in path:
+        node = node / step
+    return node
+
+
+def counts(document: Document) -> list[tuple[str, int]]:
+    """Return how many findings have each of the five outcomes."""
+    found = Counter(entry["outcome"] for entry in document.get("findings") or ())
+    return [(outcome, found[outcome]) for outcome in OUTCOMES]
+
+
+def skipped(document: Document) -> str:
+    """Return "One check was skipped."; "" where none was."""
+    n = dict(counts(document))["skipped"]
+    if not n:
+        return ""
+    return f"{spelled(n).capitalize()} check{' was' if n == 1 else 's were'} skipped."
+
+
+def title(document: Document) -> str:
+    """Return the title of the report: the label and whose groups are compared."""
+    names = Names(document)
+    across = [names.attribute(entry["name"]) for entry in attributes(document, together=False)]
+    if not across:
+        return names.label
+    shown = both(across) if len(across) < 5 else f"{len(across)} attributes"
+    return f"{names.label}, compared across {shown}"
+
+
+SPEC = SectionSpec(number=1, title="Verdict", template="verdict.html.j2", context=context)
