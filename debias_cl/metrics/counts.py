@@ -19,6 +19,8 @@ Table = npt.NDArray[Any]
 
 MOST_COMBINATIONS = 256
 """Intersections with more combinations of levels keep the observed ones alone."""
+MOST_CROSSED = 4
+"""More attributes than these are compared one by one, not crossed; the document says so."""
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,12 @@ def _positive(level: str, classes: tuple[str, ...]) -> int:
 
 
 def subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return each attribute, each pair, and all together: the groups that are compared.
+    """Return the attributes and all their intersections: the groups that are compared.
+
+    More than `MOST_CROSSED` attributes are not crossed (40 of them would give 2^40 intersections).
 
     >>> subsets(["a", "b", "c"])
     [('a',), ('b',), ('c',), ('a', 'b'), ('a', 'c'), ('b', 'c'), ('a', 'b', 'c')]
     """
-    sizes = sorted({1, 2, len(names)} & set(range(1, len(names) + 1)))
-    return [combo for size in sizes for combo in combinations(names, size)]
+    largest = len(names) if len(names) <= MOST_CROSSED else 1
+    return [combo for size in range(1, largest + 1) for combo in combinations(names, size)]

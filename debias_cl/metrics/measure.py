@@ -8,7 +8,7 @@ from typing import Any
 from debias_cl.errors import UsageError
 from debias_cl.metrics import alignment, amplification, disparities, rates
 from debias_cl.metrics.compared import Settings
-from debias_cl.metrics.counts import CountTable, count, subsets
+from debias_cl.metrics.counts import MOST_CROSSED, CountTable, count, subsets
 from debias_cl.metrics.proportions import METHODS, Interval
 from debias_cl.metrics.values import Value, rows
 from debias_cl.records import Alignment, Predictions
@@ -60,6 +60,7 @@ def _started(predictions: Predictions, interval: Interval, seed: int) -> dict[st
     return {
         "label": _label(predictions, whole),
         "attributes": [],
+        "intersections_left_out": _uncrossed(predictions),
         "n": rows(whole.n[0]),
         "n_missing_prediction": rows(whole.missing.sum()),
         "n_missing_label": rows(whole.unlabelled.sum()),
@@ -71,6 +72,14 @@ def _started(predictions: Predictions, interval: Interval, seed: int) -> dict[st
         "leakage": {},
         "findings": [],
     }
+
+
+def _uncrossed(predictions: Predictions) -> str | None:
+    """Return why attributes are not crossed with each other; None where they are."""
+    asked = len(predictions.annotations.attributes)
+    if asked <= MOST_CROSSED:
+        return None
+    return f"{asked} attributes were asked for; only up to {MOST_CROSSED} are crossed"
 
 
 def _add(
