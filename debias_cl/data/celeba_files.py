@@ -82,8 +82,36 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> AttributeFile:
             is neither -1 nor 1, or an attribute that the file does not have.
     """
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    rows = [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
-    if len(rows) < 3 or len(rows[0][1]) != 1 or not rows[0][1][0].isdigit():
+    promised, header = _head(path, lines)
+    places = [_place(path, header, name) for name in wanted]
+    names: list[str] = []
+    codes: list[list[int]] = []
+    last = 0
+    for number, line in enumerate(lines[2:], start=3):
+        fields = line.split()
+        if fields:
+            _check_width(path, number, fields, header)
+            codes.append([_code(path, number, fields, place, header) for place in places])
+            names.append(fields[0])
+            last = number
+    if not names or len(names) < promised:
+        raise DataError(
+            f"{path.name} promises {promised:,} rows and has {len(names):,}",
+            where=f"{path}, the last row is line {last} ({names[-1]})" if names else str(path),
+            expected="a whole file; for a subset, its own number of rows in the first line",
+            remedy=OBTAIN,
+        )
+    notes: tuple[str, ...] = ()
+    if len(names) > promised:
+        notes = (f"{path.name} promises {promised:,} rows and has {len(names):,}; all are read",)
+    table = np.array(codes, dtype=np.int64).reshape(len(names), len(wanted))
+    return AttributeFile(tuple(names), {n: table[:, i] for i, n in enumerate(wanted)}, notes)
+
+
+def _head(path: Path, lines: Sequence[str]) -> tuple[int, list[str]]:
+    """Return the promised number of rows and the names of the attributes."""
+    count = lines[0].split() if len(lines) > 1 else []
+    if len(count) != 1 or not count[0].isdigit():
         raise DataError(
             f"{path.name} does not have CelebA's official format",
             where=f"{path}, line 1: {lines[0][:60] if lines else '(empty)'}",
@@ -91,50 +119,35 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> AttributeFile:
             "then a file name and -1 or 1 for each attribute",
             remedy=OBTAIN,
         )
-    header, body = rows[1][1], rows[2:]
-    for number, fields in body:
-        if len(fields) != len(header) + 1:
-            raise DataError(
-                f"a row of {path.name} has {len(fields) - 1} values for {len(header)} attributes",
-                where=f"{path}, line {number}: {fields[0]}",
-                remedy=OBTAIN,
-            )
-    notes = _promise(path, int(rows[0][1][0]), body)
-    values = {name: _values(path, header, body, name) for name in wanted}
-    return AttributeFile(tuple(fields[0] for _, fields in body), values, notes)
+    return int(count[0]), lines[1].split()
 
 
-def _promise(path: Path, promised: int, body: list[tuple[int, list[str]]]) -> tuple[str, ...]:
-    if len(body) < promised:
-        number, fields = body[-1]
-        raise DataError(
-            f"{path.name} promises {promised:,} rows and has {len(body):,}",
-            where=f"{path}, the last row is line {number} ({fields[0]})",
-            expected="a whole file; for a subset, its own number of rows in the first line",
-            remedy=OBTAIN,
-        )
-    if len(body) > promised:
-        return (f"{path.name} promises {promised:,} rows and has {len(body):,}; all are read",)
-    return ()
-
-
-def _values(
-    path: Path, header: list[str], body: list[tuple[int, list[str]]], name: str
-) -> npt.NDArray[np.int64]:
+def _place(path: Path, header: list[str], name: str) -> int:
     if name not in header:
         raise DataError(
             f"attribute '{name}' is not in {path.name}", remedy=did_you_mean(name, header)
         )
-    place = header.index(name) + 1
-    try:
-        return np.array([VALUES[fields[place]] for _, fields in body], dtype=np.int64)
-    except KeyError:
-        number, fields = next(row for row in body if row[1][place] not in VALUES)
+    return header.index(name) + 1
+
+
+def _check_width(path: Path, number: int, fields: list[str], header: list[str]) -> None:
+    if len(fields) != len(header) + 1:
         raise DataError(
-            f"attribute '{name}' is '{fields[place]}'",
+            f"a row of {path.name} has {len(fields) - 1} values for {len(header)} attributes",
+            where=f"{path}, line {number}: {fields[0]}",
+            remedy=OBTAIN,
+        )
+
+
+def _code(path: Path, number: int, fields: list[str], place: int, header: list[str]) -> int:
+    code = VALUES.get(fields[place])
+    if code is None:
+        raise DataError(
+            f"attribute '{header[place - 1]}' is '{fields[place]}'",
             where=f"{path}, line {number} ({fields[0]})",
             expected="-1 or 1",
-        ) from None
+        )
+    return code
 
 
 def read_pairs(path: Path) -> dict[str, str]:

@@ -17,8 +17,8 @@ from debias_cl.data.presets import FACE_COLOURS, FACES, STRONG, quick_faces, ste
 PRESETS = {
     "quick": quick_faces("Not the published encoder (ResNet-50) or size (224 px)"),
     "lite": Preset(
-        says="As quick with the whole training split and 64 px: 5 epochs of `slim`; about an hour "
-        "of one core a run on the full set.",
+        says="As quick with the whole training split and 64 px: 5 epochs of `slim`; about 20 "
+        "minutes of one core a run on the full set.",
         image_size=64,
         views=FACES,
         encoder=EncoderConfig("slim"),
