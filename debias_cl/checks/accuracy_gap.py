@@ -9,7 +9,7 @@ CHECK = GapCheck(
     "accuracy-gap",
     "accuracy_difference",
     lambda names: "Accuracy",
-    "a group-balanced probe; more examples of the group that is lowest",
+    lambda names: "a group-balanced probe; more examples of the group that is lowest",
 )
 
 SPEC = CheckSpec(

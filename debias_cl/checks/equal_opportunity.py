@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from debias_cl.checks.contract import CheckSpec
-from debias_cl.checks.gaps import GapCheck
+from debias_cl.checks.gaps import GapCheck, balance
 from debias_cl.checks.text import capital
 
 CHECK = GapCheck(
     "equal-opportunity",
     "equal_opportunity_difference",
     lambda names: f"{capital(names.positive)} found" if names.binary else "Each level found",
-    "a group-balanced probe, or a threshold for each group where the law allows it",
+    balance,
 )
 
 SPEC = CheckSpec(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from debias_cl.checks.contract import CheckSpec
-from debias_cl.checks.gaps import GapCheck
+from debias_cl.checks.gaps import GapCheck, balance
 
 CHECK = GapCheck(
     "equalized-odds",
     "equalized_odds_difference",
     lambda names: "Equalized odds",
-    "a group-balanced probe, or a threshold for each group where the law allows it",
+    balance,
 )
 
 SPEC = CheckSpec(

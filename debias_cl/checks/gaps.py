@@ -21,6 +21,13 @@ from debias_cl.checks.text import (
 from debias_cl.records import Finding
 
 
+def balance(names: Names) -> str:
+    """Return what usually helps a gap in the share found."""
+    if names.binary:
+        return "a group-balanced probe, or a threshold for each group where the law allows it"
+    return "a group-balanced probe"
+
+
 @dataclass(frozen=True)
 class GapCheck:
     """A check of one kind of gap.
@@ -29,13 +36,13 @@ class GapCheck:
         code: code of the findings; the attribute follows after a colon.
         disparity: name in `disparities`, without the suffix `_min_group`.
         title: names -> the measure in words ("Blond found").
-        helps: what usually helps.
+        helps: names -> what usually helps.
     """
 
     code: str
     disparity: str
     title: Callable[[Names], str]
-    helps: str = ""
+    helps: Callable[[Names], str] = lambda names: ""
 
     def run(self, document: Document, threshold: float) -> Sequence[Finding]:
         """Return one finding for each attribute, or one that says why there is none."""
@@ -67,7 +74,7 @@ class GapCheck:
             n=(low / "n").value,
             section=5,
             pointers=sentence.pointers,
-            usually_helps=self.helps if judged.outcome == "issue" else "",
+            usually_helps=self.helps(names) if judged.outcome == "issue" else "",
         )
 
 

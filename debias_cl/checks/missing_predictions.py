@@ -15,7 +15,7 @@ CHECK = GapCheck(
     "missing-predictions",
     "missing_prediction_difference",
     lambda names: "Missing predictions",
-    "finding out why these rows have no prediction",
+    lambda names: "finding out why these rows have no prediction",
 )
 
 

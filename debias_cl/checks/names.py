@@ -100,6 +100,17 @@ class Names:
         start = self.examples(level)
         return f"{start} in the group {people}" if worded else f"{start} where {people}"
 
+    def reason(self, text: object) -> str:
+        """Return a metric's reason in the words of the data set ("no blond images")."""
+        label = self.document["label"]
+        said = clean(str(text))
+        for level in label["levels"]:
+            raw = clean(f"{label['name']} = {level}")
+            said = said.replace(f"rows with {raw}", self.examples(str(level)))
+            word = self.level(label["name"], str(level))
+            said = said.replace(f"no rows predicted {raw}", f"never called {word}")
+        return "no rows" if said == "None" else said
+
     def attribute(self, name: str) -> str:
         """Return the name of an attribute or an intersection ("Male and Young")."""
         for entry in self.document.get("attributes", ()):

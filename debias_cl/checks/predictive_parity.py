@@ -9,7 +9,7 @@ CHECK = GapCheck(
     "predictive-parity",
     "predictive_parity_difference",
     lambda names: f"Truth of “{names.positive}”" if names.binary else "Truth of each answer",
-    "calibration by group; more negatives that look alike",
+    lambda names: "calibration by group; more negatives that look alike",
 )
 
 SPEC = CheckSpec(

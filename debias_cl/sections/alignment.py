@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import clean, n_equals, share
@@ -19,6 +21,7 @@ from debias_cl.sections.table import (
     Head,
     Table,
     count_cell,
+    letter,
     number,
     points_cell,
     row_head,
@@ -37,9 +40,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
         return "No attribute or no label was given, so there are no cells."
     single = attributes(document, together=False)
     joint = attributes(document, together=True)
-    parts = [
-        _part(document, entry, place) for place, entry in enumerate([*single, *joint], start=1)
-    ]
+    parts = [_part(document, entry, place) for place, entry in enumerate([*single, *joint])]
     return {
         "encoders": _encoders(document),
         "parts": [part for part in parts if part],
@@ -53,8 +54,8 @@ def _part(document: Document, entry: Mapping[str, Any], place: int) -> dict[str,
     found = cells(document, entry["name"])
     if not found:
         return {}
-    compared, letter = runs(document), chr(ord("a") + place)
-    table = _cells_table(document, entry, found, compared, f"4{letter}")
+    compared, place = runs(document), place + 1
+    table = _cells_table(document, entry, found, compared, f"4{letter(2 * place - 1)}")
     drawn = compared if not entry.get("of") else compared[:1]
     figures = [
         _figure(document, entry, run, f"4.{place}.{turn}", f"f4{place}{turn}", table)
@@ -63,7 +64,7 @@ def _part(document: Document, entry: Mapping[str, Any], place: int) -> dict[str,
     return {
         "title": Names(document).attribute(entry["name"]),
         "pattern": _pattern(document, entry),
-        "tables": [table, _confusions(document, entry, found, f"4{letter}2")],
+        "tables": [table, _confusions(document, entry, found, f"4{letter(2 * place)}")],
         "figures": figures,
         "many": _many(document, found),
     }
@@ -81,7 +82,7 @@ def _pattern(document: Document, entry: Mapping[str, Any]) -> list[Any]:
         told = "; ".join(
             f"{names.level(label, y)} with {names.level(entry['name'], a)}" for y, a in pairs
         )
-        start = f"Aligned, by {source}: {told}. Every other cell is conflicting: it breaks it."
+        start = f"Aligned, by {source}: {told}. Every other cell breaks this and is conflicting."
     else:
         start = f"Aligned, by {source}: each {names.label} with its usual {clean(entry['name'])}."
     said: list[Any] = [start]
@@ -149,8 +150,14 @@ def _figure(
     table: Table,
 ) -> Figure:
     names, label = Names(document), document["label"]["name"]
-    known = {_key((cell / "group").value): cell for cell in cells(document, entry["name"])}
+    known = {
+        _key((cell / "group").value): cell
+        for cell in Node(document) / "cells"
+        if (cell / "attribute").value == entry["name"]
+    }
     levels = [str(level) for level in document["label"]["levels"]]
+    if names.binary and levels[-1] == str(document["label"]["positive"]):
+        levels.reverse()
     people = list(dict.fromkeys(tuple((k, v) for k, v in pairs if k != label) for pairs in known))
     grid = [[known[_key({label: y, **dict(a)})] for a in people] for y in levels]
     down, across = [names.bare(label, y) for y in levels], [_people(names, a) for a in people]
@@ -263,7 +270,12 @@ def _commonest(
             ]
         )
     noun = names.noun.capitalize()
-    heads = [Head("Cell"), Head("Called"), Head("How many", True), Head(f"{noun} of it", True)]
+    heads = [
+        Head("Cell"),
+        Head("Called"),
+        Head("How many", True),
+        Head(f"{noun} in the cell", True),
+    ]
     caption = f"Where errors go: the {len(rows)} commonest confusions"
     note = (
         f"{runs(document)[0].name}. “Usual” marks an answer that {clean(entry['name'])} suggests."
@@ -294,7 +306,11 @@ def _encoders(document: Document) -> Table | None:
             row_head(run.short, run.judge),
             *(share_cell(run.node / "overall" / name) for name, _ in shown),
             *(
-                [points_cell(run.node / "paired" / paired) if place else words_cell("audited")]
+                [
+                    points_cell(run.node / "paired" / paired)
+                    if place
+                    else Cell(Markup("audited"), Markup(' class="r u" data-v=""'))
+                ]
                 if len(compared) > 1
                 else []
             ),

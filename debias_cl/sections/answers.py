@@ -7,7 +7,7 @@ from typing import Any
 
 from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
-from debias_cl.checks.text import Sentence, clean, say
+from debias_cl.checks.text import Sentence, say, spelled
 from debias_cl.sections import words
 from debias_cl.sections.contract import Document
 from debias_cl.sections.lead import Lead
@@ -111,7 +111,7 @@ def next_to(document: Document, found: Lead) -> list[Sentence]:
             gap = run.node / "attributes_overall" / found.attribute / found.measure
         if gap.number is not None:
             paired = run.node / "paired" / paired_name
-            line = words.beside(audited.name, run.name, names.noun, gap, paired, where)
+            line = words.beside(audited.short, run.name, names.noun, gap, paired, where)
             said.append(line)
     return said
 
@@ -137,10 +137,11 @@ def unknown(document: Document, metric: Chosen, found: Lead | None) -> list[Sent
             n = int((value / "n").number or 0)
             small += 0 < n < least
             if value.number is None and len(said) < UNKNOWN:
-                reason = clean(str((value / "reason").value or f"no {metric.rows}"))
+                reason = names.reason((value / "reason").value or f"no {metric.rows}")
                 said.append(words.undefined(names, group, reason))
     if small:
-        have = "One group has" if small == 1 else f"{small} groups have"
+        have = "group has" if small == 1 else "groups have"
+        have = f"{spelled(small).capitalize()} {have}"
         said.insert(0, say(f"{have} fewer than {least} {metric.rows}; too few to judge."))
     if found is None and not said:
         said.append(say("No attribute was given, so nothing is known of any group."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from debias_cl.sections.figures import DASHES, WIDTH, Panel, Scale, cut, ticks
 from debias_cl.sections.forest import APART, SERIES, Mark
 
-LEFT, RIGHT = 134, 296
+LEFT, RIGHT = 140, 296
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,13 @@ def _mark(panel: Panel, scale: Scale, mark: Mark, y: float, series: str) -> None
     panel.mark(scale(mark.value), y, series)
 
 
+UNITS: dict[str, Callable[[float], str]] = {
+    "%": lambda tick: f"{tick * 100:.0f}%",
+    "points": lambda tick: f"{tick * 100:.0f}",
+    "": lambda tick: f"{tick:g}",
+}
+
+
 @dataclass(frozen=True)
 class Curve:
     """A line by epoch.
@@ -91,7 +98,7 @@ def curves(
     lines: Sequence[Curve],
     low: float,
     high: float,
-    percent: bool,
+    unit: str,
     figure: str,
     title: str,
     description: str,
@@ -101,7 +108,7 @@ def curves(
     Args:
         lines: at most four.
         low, high: ends of the vertical axis.
-        percent: whether its ticks are percentages.
+        unit: "%" for shares, "points" for their differences, "" for plain numbers.
         figure: id.
         title, description: text alternative.
     """
@@ -112,7 +119,7 @@ def curves(
     panel = Panel(206)
     for tick in up.ticks:
         panel.line([40, right], [up(tick)] * 2, "axis" if tick == 0 else "line", width=1)
-        shown = f"{tick * 100:.0f}%" if percent else f"{tick:g}"
+        shown = UNITS[unit](tick)
         panel.text(34, up(tick), shown.replace("-", "−"), token="muted", anchor="right")
     for tick in (value for value in ticks(along.low, along.high, 7) if value == int(value)):
         panel.text(along(tick), 187, f"{tick:.0f}", token="muted", anchor="center")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,6 @@ from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import (
     Sentence,
     capital,
-    clean,
     n_equals,
     p_value,
     points,
@@ -27,6 +27,7 @@ from debias_cl.sections.table import (
     Cell,
     Head,
     Table,
+    letter,
     number,
     points_cell,
     ratio_cell,
@@ -109,6 +110,7 @@ def measures(names: Names) -> dict[str, tuple[str, str, str]]:
     }
 
 
+MISSED = "missing_prediction_difference"
 OTHERS = {
     "mean_pair_equalized_odds": (
         "Mean over pairs",
@@ -120,7 +122,7 @@ OTHERS = {
         "Zhao et al. 2017",
         "how much more often answers follow the pattern than the reference does; 0 is none.",
     ),
-    "missing_prediction_difference": (
+    MISSED: (
         "Missing predictions",
         "gap in rows without an answer",
         "the share of rows without a prediction.",
@@ -140,7 +142,7 @@ def _definitions(names: Names) -> list[tuple[str, str]]:
 
 def _table(document: Document, attribute: str, compared: Sequence[Run], place: int) -> Table:
     names = Names(document)
-    label = f"5{_letters(place)}"
+    label = f"5{letter(place)}"
     heads = [
         Head("Measure"),
         Head("Gap, points", True),
@@ -155,7 +157,11 @@ def _table(document: Document, attribute: str, compared: Sequence[Run], place: i
         _gap_row(document, names, attribute, key, told, compared)
         for key, told in measures(names).items()
     ]
-    rows += [_other_row(document, attribute, key, told, compared) for key, told in OTHERS.items()]
+    rows += [
+        _other_row(document, attribute, key, told, compared)
+        for key, told in OTHERS.items()
+        if key != MISSED or document.get("n_missing_prediction")
+    ]
     least = min_group(document)
     note = f"Groups whose denominator has at least {least} rows; “all groups” where that differs. "
     note += "Three or more groups: “at least” and “at most” instead of an interval."
@@ -175,7 +181,7 @@ def _gap_row(
     of = Node(document) / "disparities" / attribute
     gap = leading(of, f"{key}_difference")
     level = (gap / "class").value
-    technical = told[1] + (f", {names.bare(document['label']['name'], level)}" if level else "")
+    technical = told[1] + (f", {names.level(document['label']['name'], level)}" if level else "")
     return [
         row_head(told[0], technical),
         _with_all(of, f"{key}_difference", gap),
@@ -205,7 +211,7 @@ def _other_row(
         points_cell(gap),
         _optional(gap / "null95", points),
         _optional(gap / "p_adjusted", p_value),
-        words("—"),
+        undefined(Node({"reason": "no ratio"})),
         _end(names, gap / "lowest"),
         _end(names, gap / "highest"),
         *(points_cell(leading(run.node / "disparities" / attribute, key)) for run in compared[1:]),
@@ -230,24 +236,28 @@ def _optional(node: Node, form: Any) -> Cell:
 
 def _end(names: Names, end: Node) -> Cell:
     if not end or not (end / "group").value:
-        return words("—")
+        return words("—", "of all groups")
     n = end / "n"
     small: str | Sentence = say(show(n, n_equals)) if n.number is not None else ""
     return words(names.group((end / "group").value), small)
 
 
 def _left_out(document: Document, names: Names, attribute: str) -> Iterator[str]:
-    """Name every group that a gap leaves out, with its reason, once for each reason."""
-    said: dict[tuple[str, str], list[str]] = {}
+    """Name every group that a gap leaves out, with its reasons and the measures concerned."""
+    said: dict[str, dict[str, list[str]]] = {}
     of = Node(document) / "disparities" / attribute
     for key, (title, _, _) in measures(names).items():
-        gap = leading(of, f"{key}_difference")
-        for entry in gap / "left_out":
+        for entry in leading(of, f"{key}_difference") / "left_out":
             who = names.group((entry / "group").value)
-            reason = clean(str((entry / "reason").value))
-            said.setdefault((who, reason), []).append(title)
-    for (who, reason), titles in said.items():
-        yield f"{capital(who)}: {reason} ({', '.join(dict.fromkeys(titles))})."
+            reason = RATE.sub("", names.reason((entry / "reason").value))
+            titles = said.setdefault(who, {}).setdefault(reason, [])
+            titles += [title] if title not in titles else []
+    for who, reasons in said.items():
+        told = "; ".join(f"{reason} ({', '.join(titles)})" for reason, titles in reasons.items())
+        yield f"{capital(who)}: {told}."
+
+
+RATE = re.compile(r", (true|false)_positive_rate|, precision")
 
 
 def _four_fifths(document: Document, names: Names) -> Iterator[Sentence]:
@@ -280,7 +290,7 @@ def _figures(
         panels = [(attribute, list(compared)) for attribute in attributes]
     highest = max(
         (
-            gap.number or 0.0
+            max(gap.number or 0.0, _mark(gap).high or 0.0)
             for attribute, pair in panels
             for run in pair
             for gap in _gaps(names, run, attribute)
@@ -311,7 +321,7 @@ def _figure(
         )
         for turn, told in enumerate(measures(names).values())
     ]
-    identity, label = f"f5{place}", f"5{_letters(0 if several else place - 1)}"
+    identity, label = f"f5{place}", f"5{letter(0 if several else place - 1)}"
     title = f"By {names.attribute(attribute)}"
     if several:
         title += f", beside {pair[1].name}"
@@ -328,12 +338,6 @@ def _mark(gap: Node) -> Mark:
     if low is None or high is None:
         low, high = (gap / "at_least").number, (gap / "at_most").number
     return Mark(gap.number, low, high)
-
-
-def _letters(place: int) -> str:
-    """Return a, b, ..., z, aa, ab, ..."""
-    alphabet = "abcdefghijklmnopqrstuvwxyz"
-    return alphabet[place] if place < 26 else alphabet[place // 26 - 1] + alphabet[place % 26]
 
 
 SPEC = SectionSpec(number=5, title="Fairness metrics", template="fairness.html.j2", context=context)

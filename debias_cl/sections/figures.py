@@ -231,9 +231,11 @@ def shares(values: Sequence[float], left: float, right: float) -> Scale:
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     start, end = 0.0, 1.0
     if low > 0.6:
-        start = max(0.0, math.floor(low * 20 - 0.6) / 20)
+        steps = 10 if low < 0.93 else 20
+        start = math.floor(low * steps - 0.3) / steps
     elif high < 0.4:
-        end = min(1.0, math.ceil(high * 20 + 0.6) / 20)
+        steps = 10 if high > 0.08 else 20
+        end = math.ceil(high * steps + 0.3) / steps
     return Scale(start, end, left, right, ticks(start, end))
 
 
@@ -245,12 +247,17 @@ def ticks(low: float, high: float, most: int = 5) -> tuple[float, ...]:
     >>> ticks(0.85, 1)
     (0.85, 0.9, 0.95, 1.0)
     """
-    for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500):
-        first = math.ceil(low / step - 1e-9)
-        last = math.floor(high / step + 1e-9)
-        if last - first < most and last > first:
-            return tuple(round(place * step, 4) for place in range(first, last + 1))
-    return (low, high)
+    fitting = [found for step in STEPS if 1 < len(found := _every(step, low, high)) <= most]
+    whole = [found for found in fitting if abs(found[0] - low) + abs(found[-1] - high) < 1e-6]
+    return next(iter(whole or fitting), (low, high))
+
+
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000)
+
+
+def _every(step: float, low: float, high: float) -> tuple[float, ...]:
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple(round(place * step, 4) for place in range(first, last + 1))
 
 
 def cut(label: str, most: int = 20) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from debias_cl.checks.text import DASH
 from debias_cl.sections.figures import DASHES, WIDTH, Panel, Scale, cut, shares
 
-LEFT, RIGHT, TOP = 134, 290, 22
+LEFT, RIGHT, TOP = 148, 292, 22
 APART = 9.0
 SERIES = ("run", "ref")
 
@@ -93,7 +93,7 @@ def _row(panel: Panel, scale: Scale, row: ForestRow, y: float) -> None:
         if mark.value is not None:
             _mark(panel, scale, mark, y + offset, SERIES[place])
     if row.marks[0].value is None:
-        panel.text(LEFT, y, cut(f"{DASH} {row.reason}", 26), token="muted")
+        panel.text(LEFT, y, cut(f"{DASH} {row.reason}", 22), token="muted")
 
 
 def _mark(panel: Panel, scale: Scale, mark: Mark, y: float, series: str) -> None:

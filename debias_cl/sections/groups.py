@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from debias_cl.checks.names import Names
@@ -39,7 +40,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
     joint = [entry["name"] for entry in attributes(document, together=True)]
     tables = [_table(document, metric, compared, single, "3a", "By one attribute")]
     if joint:
-        tables.append(_table(document, metric, compared, joint, "3b", "By several together"))
+        tables.append(_table(document, metric, compared, joint, "3b", _together(document, joint)))
     return {
         "tables": tables,
         "figures": _figures(document, metric, compared, [*single, *joint]),
@@ -74,6 +75,11 @@ def _table(
     note = f"{told}95% intervals in brackets ({_method(document)}). A dash means undefined: the "
     note += "reason stands beside it, and it is left out of every comparison."
     return Table(f"t{place}", place, caption, heads, rows, note, wide=True, dense=True, minimum=900)
+
+
+def _together(document: Document, joint: Sequence[str]) -> str:
+    names = Names(document)
+    return f"By {names.attribute(joint[0])} together" if len(joint) == 1 else "By several together"
 
 
 def _more(document: Document, metric: Chosen) -> list[tuple[str, str]]:
@@ -224,7 +230,7 @@ def _forest_row(
         n="0" if n is None else count(n),
         marks=tuple(_mark(value) for value in values),
         bold=rate == metric.rate and _is_lowest(document, metric, group),
-        reason=clean(str((values[0] / "reason").value or "")),
+        reason=words.reason((values[0] / "reason").value),
     )
 
 
@@ -246,8 +252,8 @@ def small_forest(document: Document) -> Figure | None:
     if not found:
         return None
     rows = [
-        _forest_row(document, words, metric, metric.rate, compared, group)
-        for group in found[:SMALL_ROWS]
+        replace(_forest_row(document, words, metric, metric.rate, compared, group), bold=not place)
+        for place, group in enumerate(found[:SMALL_ROWS])
     ]
     overall = (Node(document) / "overall" / metric.rate).number
     svg, scale = forest(rows, overall, "f11", f"Forest plot: {metric.short}", DESCRIPTION)

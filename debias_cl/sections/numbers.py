@@ -49,13 +49,13 @@ def part(piece: Part) -> Markup:
     return plain(piece)
 
 
-def html(sentence: Sentence | str | Markup) -> Markup:
-    """Return a sentence as HTML, with a capital first letter."""
+def html(sentence: Sentence | str | Markup, *, first: bool = True) -> Markup:
+    """Return a sentence as HTML, with a capital first letter unless `first` is False."""
     if isinstance(sentence, Markup):
         return sentence
     if isinstance(sentence, str):
         return plain(sentence)
     parts = list(sentence.parts)
-    if parts and isinstance(parts[0], str):
+    if first and parts and isinstance(parts[0], str):
         parts[0] = parts[0][:1].upper() + parts[0][1:]
     return Markup("").join(part(piece) for piece in parts)

@@ -20,13 +20,15 @@ class Run:
     Attributes:
         node: where its measured part begins ("" or "/beside/0").
         name: for people; with its judge where the name alone would not tell it apart.
-        short: name for narrow places.
+        short: name without the judge.
+        brief: name for lines of a few words ("ConTeX (balanced)").
         judge: what turned features into predictions.
     """
 
     node: Node
     name: str
     short: str
+    brief: str
     judge: str
 
 
@@ -38,10 +40,12 @@ def runs(document: Document) -> list[Run]:
     judges = [clean(str((node / "encoder" / "judge").value or "")) for node in nodes]
     found = []
     for place, node in enumerate(nodes):
-        unusual = judges[place] != judges[0] or plain.count(plain[place]) > 1
-        told = place > 0 and unusual and judges[place]
+        unusual = judges[place] != judges[0]
+        twice = plain.count(plain[place]) > 1
+        told = judges[place] and (twice or (place and unusual))
         name = f"{plain[place]}, {judges[place]}" if told else plain[place]
-        found.append(Run(node, name, plain[place], judges[place]))
+        brief = f"{plain[place]} ({judges[place].split()[0]})" if told else plain[place]
+        found.append(Run(node, name, plain[place], brief, judges[place]))
     return found
 
 

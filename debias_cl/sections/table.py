@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from debias_cl.checks.pointer import Node
-from debias_cl.checks.text import DASH, Sentence, bare_share, bounds, clean, count, points, ratio
+from debias_cl.checks.text import (
+    DASH,
+    SPACE,
+    Sentence,
+    bare_share,
+    bounds,
+    clean,
+    count,
+    points,
+    ratio,
+)
 from debias_cl.sections.numbers import attribute, html, key, plain
 
 EMPTY = Markup("")
@@ -80,8 +90,8 @@ def row_head(text: str, small: str = "") -> Cell:
 
 def words(text: str | Sentence | Markup, small: str | Sentence = "") -> Cell:
     """Return a cell of words."""
-    note = Markup('<span class="u">{}</span>').format(html(small)) if small else Markup("")
-    return Cell(html(text) + note)
+    note = Markup('<span class="u">{}</span>').format(html(small, first=False))
+    return Cell(html(text, first=False) + (note if small else EMPTY))
 
 
 def number(node: Node, form: Form, ends: Form | None = None, small: str = "") -> Cell:
@@ -99,7 +109,7 @@ def number(node: Node, form: Form, ends: Form | None = None, small: str = "") ->
     inner = plain(form(value))
     interval = bounds(node, ends) if ends else None
     if interval is not None:
-        inner += Markup(' <span class="ci">({})</span>').format(str(interval).lower())
+        inner += Markup(' <span class="ci">({})</span>').format(_held(str(interval)))
     if small:
         inner += Markup('<span class="u">{}</span>').format(clean(small))
     return Cell(inner, _attributes("r", value, node.pointer))
@@ -132,7 +142,19 @@ def count_cell(node: Node) -> Cell:
     return number(node, count)
 
 
+def _held(interval: str) -> str:
+    """Return an interval in lower case that breaks only between "at least" and "at most"."""
+    parts = interval[:1].lower() + interval[1:]
+    return ", ".join(part.replace(" ", SPACE) for part in parts.split(", "))
+
+
 def _attributes(name: str, value: float, pointer: str) -> Markup:
     return Markup(' class="{}" data-v="{}" data-p="{}"').format(
         name, key(value), attribute(pointer)
     )
+
+
+def letter(place: int) -> str:
+    """Return the letter of a table: a, b, ..., z, aa, ab, ..."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    return alphabet[place] if place < 26 else alphabet[place // 26 - 1] + alphabet[place % 26]

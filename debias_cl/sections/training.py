@@ -75,7 +75,7 @@ def _loss(pair: Sequence[Log], place: int) -> Figure:
     told = (
         f"Training loss by epoch, {pair[0].run.name}; losses of other objectives differ in scale."
     )
-    return _figure(place, "Loss", told, lines, low, high, percent=False)
+    return _figure(place, "Loss", told, lines, low, high, "")
 
 
 def _knn(pair: Sequence[Log], place: int) -> Figure:
@@ -86,7 +86,7 @@ def _knn(pair: Sequence[Log], place: int) -> Figure:
         if log.curve(name)[0]
     ]
     told = "kNN accuracy by epoch; thin: aligned, thick: conflicting."
-    return _figure(place, _beside("Aligned and conflicting", pair), told, lines, 0, 1, percent=True)
+    return _figure(place, _beside("Aligned and conflicting", pair), told, lines, 0, 1, "%")
 
 
 def _distortion(pair: Sequence[Log], place: int) -> Figure:
@@ -101,7 +101,7 @@ def _distortion(pair: Sequence[Log], place: int) -> Figure:
     low, high = min(0.0, *values), max(0.1, *values)
     low, high = -((-low * 10 + 0.999) // 1) / 10, ((high * 10 + 0.999) // 1) / 10
     told = "Distortion: aligned minus conflicting accuracy, in points, by epoch."
-    return _figure(place, _beside("Distortion", pair), told, lines, low, high, percent=True)
+    return _figure(place, _beside("Distortion", pair), told, lines, low, high, "points")
 
 
 def _figure(
@@ -111,12 +111,11 @@ def _figure(
     lines: Sequence[Curve],
     low: float,
     high: float,
-    *,
-    percent: bool,
+    unit: str,
 ) -> Figure:
     identity = f"f8{place}"
     description = "Lines by epoch; the table of epochs has the same numbers."
-    svg = curves(lines, low, high, percent, identity, f"Line chart: {title}", description)
+    svg = curves(lines, low, high, unit, identity, f"Line chart: {title}", description)
     return Figure(identity, f"8.{place}", title, told, svg, "t8a", "table 8a")
 
 

@@ -16,6 +16,7 @@ from debias_cl.checks.text import (
     Sentence,
     bare_share,
     bounds,
+    capital,
     clean,
     count,
     join,
@@ -65,7 +66,8 @@ def context(document: Document) -> Mapping[str, Any]:
         else "Does it lean on the pattern of its training?",
         "lead": html(lead_sentence(document, found, metric)),
         "answers": [
-            (question, html(join(said))) for question, said in questions(document, found, metric)
+            (question, [html(line) for line in said])
+            for question, said in questions(document, found, metric)
         ],
         "skipped": skipped(document),
         "figure": small_forest(document),
@@ -98,9 +100,8 @@ def subject(document: Document) -> Sentence:
     if names.binary:
         label, level = names.label, clean(str(document["label"]["positive"]))
         source = clean(str(document["label"].get("positive_source") or ""))
-        worded = names.positive
-        told = worded if worded == f"{label} = {level}" else f"{worded} ({label} = {level})"
-        parts.append(say(f"Counted as positive: {told}", f", {source}." if source else "."))
+        inside = "; ".join(piece for piece in (f"{label} = {level}", source) if piece)
+        parts.append(say(f"Counted as positive: {names.positive} ({inside})."))
     return join(parts)
 
 
@@ -166,7 +167,7 @@ def _tile(compared: list[Run], title: str, path: tuple[str, ...], *, gap: bool =
     for run in compared[1 : 1 + COMPARED]:
         other = _at(run.node, path)
         if other.number is not None:
-            lines.append(html(say(f"{run.name} ", show(other, form))))
+            lines.append(html(say(f"{run.brief} ", show(other, form))))
     return Tile(title, html(say(show(node, form))), "points" if gap else "", tuple(lines))
 
 
@@ -197,9 +198,9 @@ def title(document: Document) -> str:
     names = Names(document)
     across = [names.attribute(entry["name"]) for entry in attributes(document, together=False)]
     if not across:
-        return names.label
+        return capital(names.label)
     shown = both(across) if len(across) < 5 else f"{len(across)} attributes"
-    return f"{names.label}, compared across {shown}"
+    return f"{capital(names.label)}, compared across {shown}"
 
 
 SPEC = SectionSpec(number=1, title="Verdict", template="verdict.html.j2", context=context)

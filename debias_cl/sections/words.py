@@ -144,9 +144,7 @@ def beside(name: str, other: str, noun: str, gap: Node, paired: Node, where: str
         paired: audited minus other, paired (a share right).
         where: on which rows the paired difference is ("conflicting images").
     """
-    first = say(
-        f"On the same {noun} ", Name(other), " has a gap of ", show(gap, points), " points."
-    )
+    first = say(Name(other), " has a gap of ", show(gap, points), f" points on the same {noun}.")
     value, interval = paired.number, between(paired, points)
     if value is None or interval is None:
         return first
