@@ -49,7 +49,7 @@ KEPT_NOT_BLOND_WOMEN = 2_000
 PROTOCOLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "worst_group": (NAMES, NAMES),
     "biascon": (("Blond_Hair", "Heavy_Makeup"), ("Male",)),
-    "fscl": (NAMES, ("Male", "Young")),
+    "fscl": (("Attractive",), ("Male", "Young")),
 }
 """Protocol -> labels and attributes that it may have."""
 

@@ -139,6 +139,22 @@ class Table:
         return self.columns[name]
 
 
+def refuse_double_names(source: str, names: Sequence[str]) -> None:
+    """Refuse a table in which two columns have one name.
+
+    Raises:
+        DataError: names the columns.
+    """
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        places = [str(place) for place, name in enumerate(names, start=1) if name == double]
+        raise DataError(
+            f"the column name '{double}' stands {len(places)} times in {source}",
+            where=f"columns {', '.join(places)}",
+            remedy="rename all but one",
+        )
+
+
 def cell_notes(columns: Mapping[str, Cells], missing: Sequence[str]) -> tuple[str, ...]:
     """Say how many cells were trimmed, and how many the user's `missing` texts emptied."""
     notes = [

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from debias_cl.data.cells import Cells, Table, cell_notes, encoded
+from debias_cl.data.cells import Cells, Table, cell_notes, encoded, refuse_double_names
 from debias_cl.errors import DataError
 from debias_cl.records import Exclusion
 
@@ -73,7 +73,7 @@ def _decode(data: bytes) -> tuple[str, list[str]]:
 
 def _separator(text: str) -> str:
     """Return the separator under which most of the first rows have the header's width."""
-    sample = [line for line in text[:200_000].splitlines()[:30] if line.strip()]
+    sample = [line[:10_000] for line in text[:200_000].splitlines()[:30] if line.strip()]
 
     def fitness(separator: str) -> tuple[bool, float, int]:
         widths = [len(row) for row in csv.reader(sample, delimiter=separator) if row]
@@ -102,14 +102,7 @@ def _records(
 
 def _header(source: str, raw: Sequence[str]) -> list[str]:
     header = [name.strip() or f"column {place}" for place, name in enumerate(raw, start=1)]
-    double = next((name for name in header if header.count(name) > 1), None)
-    if double is not None:
-        places = [str(i) for i, name in enumerate(header, start=1) if name == double]
-        raise DataError(
-            f"the column name '{double}' stands {len(places)} times in {source}",
-            where=f"columns {', '.join(places)}",
-            remedy="rename all but one",
-        )
+    refuse_double_names(source, header)
     return header
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from debias_cl.data.picture import MODES, Rule, read_picture
+from debias_cl.data.picture import MODES, TURNED, Rule, read_picture
 from debias_cl.errors import DataError
 from debias_cl.records import Exclusion
 
@@ -123,8 +123,8 @@ def _stamp(picture: Picture) -> str | None:
 def _key(pictures: Sequence[Picture], stamps: Sequence[str | None], rule: Rule) -> str:
     digest = hashlib.sha256(f"1 {rule.name}".encode())
     for picture, stamp in zip(pictures, stamps, strict=True):
-        place = picture.source if isinstance(picture.source, Path) else ""
-        line = f"\n{picture.item}\0{picture.where}\0{place}\0{stamp}"
+        place = picture.source.absolute() if isinstance(picture.source, Path) else ""
+        line = f"\n{picture.item}\0{place}\0{stamp}"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:24]
 
@@ -179,8 +179,8 @@ def _decode_into(
         rows = range(start, min(start + BATCH, len(pictures)))
         for row in rows:
             try:
-                images[row], mode = read_picture(_bytes(pictures[row], stamps[row]), rule)
-                seen[mode] += 1
+                images[row], traits = read_picture(_bytes(pictures[row], stamps[row]), rule)
+                seen.update(traits)
             except ValueError as error:
                 failed[row] = str(error)
         return len(rows), failed, seen
@@ -215,19 +215,23 @@ def _load(pictures: Sequence[Picture], target: Path) -> Decoded:
     large = (target / "images.npy").stat().st_size > IN_MEMORY_BYTES
     # "c": writes go to memory alone; a read-only array would make torch warn.
     images = np.load(target / "images.npy", mmap_mode="c" if large else None)[: len(kept)]
-    notes = tuple(
-        f"{n} {words} picture{'s were' if n > 1 else ' was'} turned into RGB"
-        for words, n in _by_words(about["modes"]).items()
-    )
+    notes = _trait_notes(about["modes"])
     return Decoded(images, kept, exclusions, notes)
 
 
-def _by_words(modes: dict[str, int]) -> Counter[str]:
+def _trait_notes(traits: dict[str, int]) -> tuple[str, ...]:
+    """Say how many pictures were no plain RGB, or were turned."""
     counts: Counter[str] = Counter()
-    for mode, n in sorted(modes.items()):
-        if mode not in {"RGB", "P"}:
-            counts[MODES.get(mode, mode)] += n
-    return counts
+    for trait, n in sorted(traits.items()):
+        if trait not in {"RGB", "P", TURNED}:
+            counts[MODES.get(trait, trait)] += n
+    notes = [
+        f"{n} {words} picture{'s were' if n > 1 else ' was'} turned into RGB"
+        for words, n in counts.items()
+    ]
+    if traits.get(TURNED):
+        notes.append(f"{traits[TURNED]} pictures were turned upright, as their EXIF data say")
+    return tuple(notes)
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 ORIENTATION = 0x0112
+LONGEST = 50
+"""Longest side by shortest side that is resized whole."""
 
 MODES = {
     "L": "greyscale",
@@ -40,12 +42,15 @@ class Rule:
         return f"resize {self.shorter}, centre crop {self.side}, bilinear"
 
 
-def read_picture(data: bytes, rule: Rule) -> tuple[npt.NDArray[np.uint8], str]:
-    """Return one picture as (side, side, 3) uint8 RGB, and its mode in the file.
+def read_picture(data: bytes, rule: Rule) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    """Return one picture as (side, side, 3) uint8 RGB, and what was special about it.
 
     Args:
         data: the file's bytes.
         rule: resize and crop.
+
+    Returns:
+        The picture, and its traits: the mode in the file, and `TURNED` where EXIF says so.
 
     Raises:
         ValueError: why it cannot be read, in plain words.
@@ -58,16 +63,18 @@ def read_picture(data: bytes, rule: Rule) -> tuple[npt.NDArray[np.uint8], str]:
             # what the resizing then sees is still twice as fine as its result.
             opened.draft("RGB", (2 * rule.shorter, 2 * rule.shorter))
             opened.load()
-            mode = opened.mode
-            picture = _upright(_rgb(opened))
+            turn = TURNS.get(_orientation(opened))
+            traits = (opened.mode,) if turn is None else (opened.mode, TURNED)
+            picture = _rgb(opened)
+            picture = picture if turn is None else picture.transpose(turn)
     except UnidentifiedImageError as error:
         start = data[:12].decode("ascii", "replace")
         raise ValueError(f"not a picture (the file starts with {start!r})") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError("too many pixels to decode safely") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # decoders of damaged files raise whatever their format needs
         raise ValueError(f"damaged picture ({error})") from error
-    return _fit(picture, rule), mode
+    return _fit(picture, rule), traits
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
@@ -76,9 +83,7 @@ def _rgb(picture: Image.Image) -> Image.Image:
         picture = Image.fromarray((wide / 257).clip(0, 255).astype(np.uint8))
     if picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")
-    rgb = picture.convert("RGB")
-    rgb.info["turn"] = _orientation(picture)
-    return rgb
+    return picture.convert("RGB")
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -88,6 +93,7 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
+TURNED = "turned"
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -100,13 +106,12 @@ TURNS = {
 """EXIF orientation -> what makes the picture upright, as every viewer shows it."""
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    turn = TURNS.get(picture.info["turn"])
-    return picture if turn is None else picture.transpose(turn)
-
-
 def _fit(picture: Image.Image, rule: Rule) -> npt.NDArray[np.uint8]:
     short = min(picture.size)
+    if max(picture.size) > LONGEST * short:  # a strip: resizing it whole could fill the memory
+        excess = [max(0, side - LONGEST * short) // 2 for side in picture.size]
+        width, height = picture.size
+        picture = picture.crop((excess[0], excess[1], width - excess[0], height - excess[1]))
     # int, not round: the long side of torchvision's Resize
     width, height = (int(rule.shorter * side / short) for side in picture.size)
     if (width, height) != picture.size:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from debias_cl.data.cells import Cells, Table, cell_notes, cells_of, encoded
+from debias_cl.data.cells import Cells, Table, cell_notes, cells_of, encoded, refuse_double_names
 from debias_cl.data.coding import (
     code_column,
     code_label,
@@ -89,6 +89,7 @@ def table_of_frame(frame: Any, missing: Sequence[str] = (), source: str = "the f
     """
     import pandas as pd
 
+    refuse_double_names(source, [str(name).strip() for name in frame.columns])
     columns = {}
     for name in frame.columns:
         codes, distinct = pd.factorize(frame[name])
@@ -104,9 +105,10 @@ def _read_parquet(path: Path, missing: Sequence[str]) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, memory_map=True)
+        table = pq.ParquetFile(path, memory_map=True).read()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"the Parquet file {path} cannot be read: {error}") from error
+    refuse_double_names(path.name, [name.strip() for name in table.column_names])
     columns: dict[str, Cells] = {}
     blobs: dict[str, Sequence[bytes | None]] = {}
     notes: list[str] = []

@@ -37,6 +37,7 @@ from debias_cl.data.folders import SYSTEM
 from debias_cl.data.picture import Rule
 from debias_cl.data.splits import by_hash, ranked
 from debias_cl.data.utkface_presets import PRESETS
+from debias_cl.errors import UsageError
 from debias_cl.records import Alignment, Annotations, Bools, Codes, Column, Exclusion, Texts
 
 TITLE = "UTKFace"
@@ -136,8 +137,13 @@ def load(config: DataConfig) -> Dataset:
 def _biased(faces: Faces, config: DataConfig) -> Rows:
     """Hong and Yang's protocol."""
     choose(TITLE, "label", config.attr, ("gender",))
-    asked = {"age_group": "age"}.get(*(config.bias_attr[:1] or ("race",)) * 2)
-    attribute = choose(TITLE, "attribute", asked or "race", ("race", "age"))
+    if len(config.bias_attr) > 1:
+        raise UsageError(
+            f"protocol bias has one attribute, not {len(config.bias_attr)}",
+            remedy="--bias-attr race, or age; several at once with --protocol natural",
+        )
+    asked = config.bias_attr[0] if config.bias_attr else "race"
+    attribute = choose(TITLE, "attribute", asked.replace("age_group", "age"), ("race", "age"))
     column = {"race": WHITE, "age": ADULT}[attribute]
     coded = {"race": (faces.races == 0).astype(np.int64), "age": _adult_or_child(faces.ages)}
     annotations = Annotations(

@@ -112,6 +112,8 @@ def test_the_natural_protocol_takes_any_column(utk_root: Path) -> None:
         assert train.attribute("race").levels[race] == expected
     with pytest.raises(UsageError, match="both the label and a bias attribute"):
         UTK.load(replace(config, attr="race"))
+    with pytest.raises(UsageError, match="one attribute, not 2"):
+        UTK.load(replace(config, attr="", protocol="bias", bias_attr=("race", "age")))
     with pytest.raises(UsageError, match="'race_' is not in UTKFace"):
         UTK.load(replace(config, bias_attr=("race_",)))
 
@@ -184,6 +186,8 @@ def test_celeba_protocols(celeba_root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert any(f"{full[0, 0] - 20} training pictures" in note for note in data.notes)
     fair = CELEBA.load(replace(config, protocol="fscl", bias_attr=("Young",)))
     assert (fair.label.name, fair.test_split) == ("Attractive", "test")
+    with pytest.raises(UsageError, match="protocol fscl\n.*one of: Attractive"):
+        CELEBA.load(replace(config, protocol="fscl", attr="Blond_Hair"))
     with pytest.raises(UsageError, match="protocol biascon"):
         CELEBA.load(replace(config, attr="Young"))
 

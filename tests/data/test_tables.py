@@ -191,6 +191,26 @@ def test_parquet_types_become_the_texts_of_a_csv(tmp_path: Path) -> None:
     assert read.where(1) == "t, row 2"
 
 
+def test_a_parquet_file_is_read_alone_and_double_names_are_refused(tmp_path: Path) -> None:
+    place = tmp_path / "site=a"
+    place.mkdir()
+    pq.write_table(pa.table({"y": [1]}), place / "t.parquet")
+    assert list(read_table(place / "t.parquet").columns) == ["y"]
+    double = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["y", " y"])
+    pq.write_table(double, tmp_path / "double")
+    with pytest.raises(DataError, match="'y' stands 2 times"):
+        read_table(tmp_path / "double")
+    with pytest.raises(DataError, match="'y' stands 2 times"):
+        table_of_frame(pd.DataFrame([[1, 2]], columns=["y", "y"]))
+
+
+def test_a_spreadsheets_first_line_and_a_huge_line() -> None:
+    table = parse_csv("t.csv", b"sep=;\r\na;b\r\n1;2\r\n")
+    assert (table.column("b")[0], table.where(0)) == ("2", "t.csv, line 3")
+    with pytest.raises(DataError, match="field larger"):
+        parse_csv("t.csv", b"a,b\n1," + b"x" * 300_000 + b"\n")
+
+
 CELL = st.text(
     st.characters(blacklist_categories=("Cs", "Cc")), max_size=6
 ).map(str.strip)  # fmt: skip
