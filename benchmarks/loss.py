@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,9 +118,6 @@ RIVALS = {
 }
 """Contestant -> ours, which computes the same loss."""
 
-KEYS = {"median_wall_seconds": "times_faster", "peak_bytes": "times_less_memory"}
-"""What is compared -> what the ratio is called."""
-
 
 def inputs(rows: int, device: str) -> tuple[Tensor, Tensor]:
     """Random features (rows / 2, 2, d) float32 and labels of ten classes."""
@@ -130,14 +127,14 @@ def inputs(rows: int, device: str) -> tuple[Tensor, Tensor]:
     return x.to(device).requires_grad_(), labels.to(device)
 
 
-def once(loss: Loss, x: Tensor, labels: Tensor) -> float:
-    """Run forward and backward; the seconds that it took."""
+def once(loss: Loss, x: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Run forward and backward; the seconds that passed, and the CPU seconds of all threads."""
     x.grad = None
     _wait(x)
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     torch.autograd.backward(loss(x, labels))
     _wait(x)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def _wait(x: Tensor) -> None:
@@ -155,11 +152,15 @@ def taking_part(rows: int) -> list[str]:
     ]
 
 
-def times(rows: int, rounds: int, device: str) -> dict[str, list[float]]:
+Rounds = list[tuple[float, float]]
+"""(wall seconds, CPU seconds) of each round."""
+
+
+def times(rows: int, rounds: int, device: str) -> dict[str, Rounds]:
     """Seconds of each contestant in each round, the warm-up left out."""
     x, labels = inputs(rows, device)
     losses = {name: CONTESTANTS[name].build() for name in taking_part(rows)}
-    measured: dict[str, list[float]] = {name: [] for name in losses}
+    measured: dict[str, Rounds] = {name: [] for name in losses}
     for loss in losses.values():
         once(loss, x, labels)
     start, done = time.perf_counter(), 0
@@ -217,17 +218,23 @@ def differences(rows: int, device: str) -> dict[str, float]:
     }
 
 
-def compared(measured: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """How many times faster, and smaller, ours is than each rival."""
-    ratios: dict[str, dict[str, float]] = {}
+def middle(values: Iterable[float]) -> float:
+    """The median, to four significant digits."""
+    return float(f"{statistics.median(values):.4g}")
+
+
+def compared(seconds: dict[str, Rounds], peaks: dict[str, int | None]) -> dict[str, Any]:
+    """How many times faster (in the same round) and smaller ours is than each rival."""
+    ratios: dict[str, Any] = {}
     for rival, own in RIVALS.items():
-        if rival not in measured:
+        if rival not in seconds:
             continue
-        pairs = {key: (measured[rival][key], measured[own][key]) for key in KEYS}
+        rounds = list(zip(seconds[rival], seconds[own], strict=True))
+        theirs, ours = peaks[rival], peaks[own]
         ratios[rival] = {
-            KEYS[key]: round(theirs / max(ours, 1e-9), 2)
-            for key, (theirs, ours) in pairs.items()
-            if theirs is not None and ours is not None
+            "times_faster": middle(a[0] / b[0] for a, b in rounds),
+            "times_less_cpu_time": middle(a[1] / b[1] for a, b in rounds),
+            "times_less_memory": middle([theirs / ours]) if theirs and ours else None,
         }
     return ratios
 
@@ -235,17 +242,19 @@ def compared(measured: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]
 def measure(rows: int, options: argparse.Namespace) -> dict[str, Any]:
     """Everything about one number of rows."""
     seconds = times(rows, options.rounds, options.device)
-    measured: dict[str, dict[str, Any]] = {
+    peaks = {name: peak_of(name, rows, options) for name in seconds}
+    measured = {
         name: {
-            "median_wall_seconds": statistics.median(values),
-            "least_wall_seconds": min(values),
-            "rounds": len(values),
-            "peak_bytes": peak_of(name, rows, options),
+            "median_wall_seconds": middle(wall for wall, _ in rounds),
+            "least_wall_seconds": min(wall for wall, _ in rounds),
+            "median_cpu_seconds": middle(cpu for _, cpu in rounds),
+            "rounds": len(rounds),
+            "peak_bytes": peaks[name],
         }
-        for name, values in seconds.items()
+        for name, rounds in seconds.items()
     }
-    entry: dict[str, Any] = {"rows": rows, "measured": measured, "ours_against": compared(measured)}
-    if rows <= (CONTESTANTS["ConTeX, dense formula"].largest):
+    entry = {"rows": rows, "measured": measured, "ours_against": compared(seconds, peaks)}
+    if rows <= CONTESTANTS["ConTeX, dense formula"].largest:
         entry["relative_difference_from_dense"] = differences(rows, options.device)
     return entry
 
@@ -256,7 +265,8 @@ def show(entry: dict[str, Any]) -> None:
     for name, values in entry["measured"].items():
         space = values["peak_bytes"]
         megabytes = "?" if space is None else f"{space / 1e6:,.1f}"
-        print(f"  {name:34} {values['median_wall_seconds'] * 1e3:10,.1f} ms {megabytes:>10} MB")
+        wall, cpu = values["median_wall_seconds"] * 1e3, values["median_cpu_seconds"] * 1e3
+        print(f"  {name:34} {wall:10,.1f} ms, CPU {cpu:10,.1f} ms {megabytes:>10} MB")
     for rival, ratio in entry["ours_against"].items():
         print(f"  ours against {rival}: {ratio}")
     if "relative_difference_from_dense" in entry:

@@ -44,7 +44,7 @@ def test_no_square_matrix_is_allocated(objective: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # torch's own, within
 def test_it_runs_under_compile() -> None:
     torch.manual_seed(0)
     encoder = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 4))
