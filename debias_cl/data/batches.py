@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from debias_cl.data.views import Views
-from debias_cl.errors import DataError
+from debias_cl.errors import DataError, UsageError
 from debias_cl.losses.contract import Targets, seeded
 from debias_cl.records import Codes
 
@@ -52,6 +52,7 @@ class Batches:
         resident: whether the pictures are kept on the device.
 
     Raises:
+        UsageError: the batch size is below 1.
         DataError: the pictures are none, or not of that shape, or the codes of another number.
     """
 
@@ -70,6 +71,8 @@ class Batches:
         world_size: int = 1,
         resident: bool | None = None,
     ) -> None:
+        if batch_size < 1:
+            raise UsageError(f"the batch size is {batch_size}", expected="at least 1")
         _check(images, label, bias)
         self.views, self.seed, self.device = views, seed, torch.device(device)
         self.batch_size, self.rank, self.world_size = batch_size, rank, world_size

@@ -12,7 +12,7 @@ from torch import Tensor
 from debias_cl.config import ViewsConfig
 from debias_cl.data.batches import RESIDENT_SHARE, Batches, fits, plain_batches
 from debias_cl.data.views import Views
-from debias_cl.errors import DataError
+from debias_cl.errors import DataError, UsageError
 from debias_cl.losses.contract import Targets
 
 N = 23
@@ -186,6 +186,11 @@ def test_the_rest_that_is_dropped_changes_from_epoch_to_epoch() -> None:
 def test_pictures_that_cannot_be_used_are_named(images: np.ndarray, words: str) -> None:
     with pytest.raises(DataError, match=words):
         batches(images)
+
+
+def test_a_batch_has_at_least_one_picture() -> None:
+    with pytest.raises(UsageError, match="batch size is 0"):
+        batches(size=0)
 
 
 @pytest.mark.parametrize("size", [1, 10, 100])
