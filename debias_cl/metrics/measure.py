@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from debias_cl.errors import UsageError
@@ -108,13 +109,21 @@ def _add(
 
 def _others(table: CountTable, training: Any, settings: Settings) -> dict[str, Value]:
     """Return the disparities that are no largest gap."""
-    out: dict[str, Value] = {}
-    for suffix, least in (("", 1), ("_min_group", settings.min_group)):
-        out[f"mean_pair_equalized_odds{suffix}"] = amplification.mean_pair(table, least, settings)
-        out[f"bias_amplification{suffix}"] = amplification.amplification(
-            table, training, least, settings
-        )
-    return out
+    odds = amplification.mean_pair(table, 1, settings)
+    bias = amplification.amplification(table, training, 1, settings)
+    least = settings.min_group
+    cells = table.table.sum(2)
+    if ((cells == 0) | (cells >= least)).all():  # the same groups give the same numbers
+        few_odds, few_bias = deepcopy(odds), deepcopy(bias)
+    else:
+        few_odds = amplification.mean_pair(table, least, settings)
+        few_bias = amplification.amplification(table, training, least, settings)
+    return {
+        "mean_pair_equalized_odds": odds,
+        "mean_pair_equalized_odds_min_group": few_odds,
+        "bias_amplification": bias,
+        "bias_amplification_min_group": few_bias,
+    }
 
 
 def group_entries(table: CountTable, interval: Interval, seed: int) -> list[Value]:

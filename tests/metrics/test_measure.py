@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +52,7 @@ def whole(measured: dict[str, Any], **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def people(make: Build) -> Predictions:
     rng = np.random.default_rng(0)
     y, g, h = rng.integers(0, 2, 300), rng.integers(0, 2, 300), rng.integers(0, 3, 300)
@@ -60,6 +61,11 @@ def people(make: Build) -> Predictions:
     groups = {"Male": [str(v) for v in g], "age": [("young", "old", "(missing)")[v] for v in h]}
     by = {"Male": Alignment(frozenset({("0", "0"), ("1", "1")}), "the protocol")}
     return make([str(v) for v in y], predicted, groups, alignment=by)
+
+
+@pytest.fixture(scope="module")
+def measured(people: Predictions) -> dict[str, Any]:
+    return measure(people, permutations=9)
 
 
 def test_the_schema_itself_is_valid() -> None:
@@ -90,9 +96,9 @@ def test_documents_fit_the_schema(people: Predictions, make: Build) -> None:
     ],
 )
 def test_the_schema_refuses_a_damaged_document(
-    people: Predictions, damage: Callable[[Any], Any]
+    measured: dict[str, Any], damage: Callable[[Any], Any]
 ) -> None:
-    document = whole(measure(people, permutations=9))
+    document = whole(deepcopy(measured))
     damage(document)
     with pytest.raises(jsonschema.ValidationError):
         validate(document)
