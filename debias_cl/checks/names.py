@@ -30,7 +30,7 @@ class Names:
     @property
     def label(self) -> str:
         """Name of the label column."""
-        return clean(str(self.document["label"]["name"]))
+        return clean(str(self.document["label"]["name"] or "Prediction"))
 
     @property
     def positive(self) -> str:
@@ -49,8 +49,15 @@ class Names:
         """Whether the label has at most two levels."""
         return len(self.document["label"]["levels"]) <= 2
 
-    def level(self, column: str, level: str) -> str:
+    @property
+    def known(self) -> bool:
+        """Whether the truth is known: a label was given."""
+        return self.document["label"]["name"] is not None
+
+    def level(self, column: str | None, level: str) -> str:
         """Return the words for one level of a column, `Male = 1` where there are none."""
+        if column is None:
+            return f"“{clean(str(level))}”"
         if level == MISSING:
             return f"{clean(column)} missing"
         word = self._words(column).get(str(level))
@@ -123,7 +130,7 @@ class Names:
         encoder = run.get("encoder") or {}
         return clean(str(encoder.get("name") or "the audited predictions"))
 
-    def _words(self, column: str) -> Mapping[str, str]:
+    def _words(self, column: str | None) -> Mapping[str, str]:
         columns = [self.document["label"], *self.document.get("attributes", ())]
         for entry in columns:
             if entry["name"] == column:

@@ -111,7 +111,10 @@ def next_to(document: Document, found: Lead) -> list[Sentence]:
             gap = run.node / "attributes_overall" / found.attribute / found.measure
         if gap.number is not None:
             paired = run.node / "paired" / paired_name
-            line = words.beside(audited.short, run.name, names.noun, gap, paired, where)
+            if len(document["beside"]) > 1:
+                line = words.beside_several(audited.short, run.name, gap, paired, where)
+            else:
+                line = words.beside(audited.short, run.name, names.noun, gap, paired, where)
             said.append(line)
     return said
 

@@ -61,7 +61,7 @@ def _table(
     heads = [
         Head("Group"),
         Head(metric.head, True),
-        *([Head(capital(metric.rows), True)] if metric.rate != "accuracy" else []),
+        *([Head(capital(metric.rows), True)] if metric.rate == "true_positive_rate" else []),
         *(Head(f"{run.name}: {metric.head[:1].lower()}{metric.head[1:]}", True) for run in others),
         *(Head(title, True) for _, title in _more(document, metric)),
         Head("All " + Names(document).noun, True),
@@ -84,6 +84,8 @@ def _together(document: Document, joint: Sequence[str]) -> str:
 
 def _more(document: Document, metric: Chosen) -> list[tuple[str, str]]:
     names = Names(document)
+    if not names.known:
+        return []
     if names.binary:
         return [
             ("false_positive_rate", f"Others called {names.positive} (FPR)"),
@@ -95,13 +97,13 @@ def _more(document: Document, metric: Chosen) -> list[tuple[str, str]]:
 
 
 def _row(document: Document, metric: Chosen, others: Sequence[Run], group: Node) -> list[Cell]:
-    value = group / metric.rate
+    value, reason = group / metric.rate, Names(document).reason
     return [
         row_head(Names(document).group((group / "group").value), _small(document, metric, group)),
-        share_cell(value),
-        *([count_cell(value / "n")] if metric.rate != "accuracy" else []),
-        *(share_cell(same(run, "groups", group) / metric.rate) for run in others),
-        *(share_cell(group / rate) for rate, _ in _more(document, metric)),
+        share_cell(value, reason),
+        *([count_cell(value / "n")] if metric.rate == "true_positive_rate" else []),
+        *(share_cell(same(run, "groups", group) / metric.rate, reason) for run in others),
+        *(share_cell(group / rate, reason) for rate, _ in _more(document, metric)),
         count_cell(group / "n"),
         number(group / "share", share),
     ]
@@ -192,6 +194,7 @@ MESSAGES = {
     "false_positive_rate": "{who}: most wrong finds",
     "accuracy": "{who}: lowest accuracy",
     "precision": "{who}: lowest precision",
+    "selection_rate": "{who}: selected least often",
 }
 
 
@@ -260,7 +263,8 @@ def small_forest(document: Document) -> Figure | None:
     start = f"; axis from {scale.low * 100:.0f}%" if scale.low > 0 else ""
     told = f"Share, with 95% intervals; n is {metric.rows}{start}."
     positive = words.examples(str(document["label"]["positive"]))
-    title = f"Of {positive}, how many are found" if words.binary else "Accuracy by group"
+    titles = {"true_positive_rate": f"Of {positive}, how many are found"}
+    title = titles.get(metric.rate, f"{metric.short} by group")
     return Figure("f11", "1.1", title, told, svg, "t3a", "table 3a")
 
 

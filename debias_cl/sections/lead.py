@@ -17,11 +17,13 @@ from debias_cl.sections.contract import Document
 from debias_cl.sections.reading import Chosen, threshold
 
 CONFLICT = "aligned_minus_conflict"
+PARITY = "demographic_parity_difference"
 CHECK_OF = {
     "equal_opportunity_difference": "equal_opportunity",
     "equalized_odds_difference": "equalized_odds",
     "accuracy_difference": "accuracy_gap",
     CONFLICT: "conflict_below_aligned",
+    PARITY: "demographic_parity",
 }
 
 
@@ -54,7 +56,7 @@ def lead(document: Document) -> Lead | None:
     found = [entry for entry in _candidates(document) if entry.gap.number is not None]
     if not found:
         return None
-    order = ORDER if Names(document).binary else (CONFLICT, "accuracy_difference")
+    order = _order(Names(document))
     together = {entry["name"] for entry in document.get("attributes") or () if entry.get("of")}
 
     def rank(entry: Lead) -> tuple[int, bool, int, bool, float]:
@@ -74,12 +76,17 @@ ORDER = (
 )
 
 
+def _order(names: Names) -> tuple[str, ...]:
+    if not names.known:
+        return (PARITY,)
+    return ORDER if names.binary else (CONFLICT, "accuracy_difference")
+
+
 def _candidates(document: Document) -> Iterator[Lead]:
-    binary = Names(document).binary
-    root = Node(document)
+    root, order = Node(document), _order(Names(document))
     for entry in document.get("attributes") or ():
         name = entry["name"]
-        for measure in ORDER if binary else ("accuracy_difference",):
+        for measure in order:
             if measure != CONFLICT:
                 limit = threshold(document, CHECK_OF[measure])
                 gap, judged = judged_gap(document, name, measure, limit)

@@ -69,8 +69,15 @@ class Chosen:
 
 
 def chosen(document: Document) -> Chosen:
-    """Return the true positive rate for a binary label, accuracy for more levels."""
+    """Return the true positive rate for a binary label, accuracy for more levels.
+
+    Without a label only what is selected can be compared.
+    """
     names = Names(document)
+    if not names.known:
+        called = f"Called {names.positive}"
+        parity = "demographic_parity_difference"
+        return Chosen("selection_rate", parity, called, called, names.noun)
     if not names.binary:
         return Chosen("accuracy", "accuracy_difference", "Accuracy", "Accuracy", names.noun)
     found = f"{capital(names.positive)} found (TPR)"

@@ -122,8 +122,10 @@ def undefined(node: Node) -> Cell:
     return Cell(inner, Markup(' class="r un" data-v=""'))
 
 
-def share_cell(node: Node) -> Cell:
-    """Return a share with its interval."""
+def share_cell(node: Node, reason: Callable[[object], str] | None = None) -> Cell:
+    """Return a share with its interval; `reason` puts an undefined one into plain words."""
+    if node.number is None and reason is not None:
+        return undefined(Node({"reason": reason((node / "reason").value)}))
     return number(node, lambda value: f"{bare_share(value)}%", bare_share)
 
 

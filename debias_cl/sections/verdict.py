@@ -139,7 +139,7 @@ def tiles(document: Document, found: Lead | None) -> list[Tile]:
         if names.binary:
             made.append(_tile(compared, title, ("disparities", attribute, ACCURACY), gap=True))
     if len(made) < 5 and (Node(document) / of):
-        made.append(_tile(compared, "Macro F1" if not names.binary else "F1", ("overall", "f1")))
+        made.append(_tile(compared, "F1" if names.binary else "Macro F1", ("overall", "f1")))
     return made[:5]
 
 
@@ -147,6 +147,7 @@ ACCURACY = "accuracy_difference"
 GAP_TITLES = {
     "equal_opportunity_difference": "Gap in share found",
     ACCURACY: "Accuracy gap",
+    "demographic_parity_difference": "Gap in share selected",
 }
 
 

@@ -159,6 +159,22 @@ def beside(name: str, other: str, noun: str, gap: Node, paired: Node, where: str
     return first + say(Name(name), " is right ", show(paired, size), middle, interval, ").")
 
 
+def beside_several(name: str, other: str, gap: Node, paired: Node, where: str) -> Sentence:
+    """Rule 8 in one line, where several runs stand beside the audited one."""
+    first = say(Name(other), ": a gap of ", show(gap, points), " points")
+    value, interval = paired.number, between(paired, points)
+    if value is None or interval is None:
+        return say(first, ".")
+    if (paired / "low").number <= 0 <= (paired / "high").number:  # type: ignore[operator]
+        told = say("; the two cannot be told apart on ", where, ": difference ")
+        return say(first, told, show(paired, points), " points (", interval, ").")
+    way = "more" if value > 0 else "less"
+    if value < 0:
+        interval = say(show(paired / "high", size), " to ", show(paired / "low", size))
+    told = say(f"; {name} is right ", show(paired, size), " points (", interval, ") ")
+    return say(first, told, f"{way} often on {where}.")
+
+
 def one_seed(noun: str) -> Sentence:
     """Rule 9 for one training run."""
     return say(
@@ -271,10 +287,15 @@ def _ends(
     return say(first, who((high / "group").value), second, who((low / "group").value), tail)
 
 
+def _selected(names: Names, gap: Node, joint: str) -> Sentence:
+    return _ends(gap, f"It calls {names.positive} ", lambda group: _people(names, group), "", joint)
+
+
 SAID: dict[str, Callable[[Names, Node, str], Sentence]] = {
     "true_positive_rate": _found,
     "false_positive_rate": _called,
     "accuracy": _right,
+    "selection_rate": _selected,
     "None": _right,
 }
 
