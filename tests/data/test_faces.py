@@ -186,7 +186,7 @@ def test_celeba_protocols(celeba_root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert any(f"{full[0, 0] - 20} training pictures" in note for note in data.notes)
     fair = CELEBA.load(replace(config, protocol="fscl", bias_attr=("Young",)))
     assert (fair.label.name, fair.test_split) == ("Attractive", "test")
-    with pytest.raises(UsageError, match="protocol fscl\n.*one of: Attractive"):
+    with pytest.raises(UsageError, match=r"protocol fscl\n.*one of: Attractive"):
         CELEBA.load(replace(config, protocol="fscl", attr="Blond_Hair"))
     with pytest.raises(UsageError, match="protocol biascon"):
         CELEBA.load(replace(config, attr="Young"))
