@@ -87,7 +87,8 @@ class Names:
         """Return the words for the examples of one label level in one group."""
         label = self.document["label"]["name"]
         word, people = self.level(label, level), self.group(group)
-        if level in self._words(label) and plural(people) and not plural(word):
+        adjective = level in self._words(label) and not plural(word) and not word[-1:].isdigit()
+        if adjective and plural(people):
             return f"{word} {people}"
         return f"{word}, {people}"
 
