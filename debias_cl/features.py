@@ -20,6 +20,10 @@ from debias_cl.losses.contract import TrainingObjective
 from debias_cl.probe import knn_shares, predictions, training_cells
 from debias_cl.records import Annotations, Features, Predictions
 
+BATCH = {"cpu": 128}
+BATCH_ELSEWHERE = 512
+"""Pictures at once: on a CPU what its caches hold, elsewhere what keeps the device busy."""
+
 NEIGHBOURS = 20
 """Neighbours that the monitor asks."""
 
@@ -32,7 +36,7 @@ def extract(
     dataset: Dataset,
     views: Views,
     device: str | torch.device = "cpu",
-    batch_size: int = 512,
+    batch_size: int = 0,
     about: Mapping[str, Any] | None = None,
 ) -> Features:
     """Return the encoder's features of all splits, without augmentation, in evaluation mode.
@@ -42,7 +46,7 @@ def extract(
         dataset: all of its splits are used.
         views: whose statistics and size are used.
         device: where the encoder is.
-        batch_size: pictures at once.
+        batch_size: pictures at once; 0 takes what the device likes.
         about: JSON-able facts for `Features.encoder` beside the architecture.
     """
     parts = {
@@ -66,14 +70,13 @@ def features_of(
     images: npt.NDArray[np.uint8],
     views: Views,
     device: str | torch.device = "cpu",
-    batch_size: int = 512,
+    batch_size: int = 0,
 ) -> npt.NDArray[np.float32]:
     """Return (n, D) float32 features of (n, H, W, 3) uint8 pictures, in evaluation mode."""
+    size = batch_size or BATCH.get(torch.device(device).type, BATCH_ELSEWHERE)
     with evaluating(encoder), torch.inference_mode():
         # Collected on the device: a copy a batch would stop an accelerator's queue.
-        found = [
-            encoder(batch).float() for batch in plain_batches(images, views, batch_size, device)
-        ]
+        found = [encoder(batch).float() for batch in plain_batches(images, views, size, device)]
         values: npt.NDArray[np.float32] = torch.cat(found).cpu().numpy()
     return values
 
