@@ -105,6 +105,7 @@ def provenance() -> dict[str, Any]:
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "device": processor(),
         "cpus": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "platform": platform.platform(),
         "python": platform.python_version(),

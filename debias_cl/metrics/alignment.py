@@ -99,7 +99,7 @@ def _aligned(table: CountTable, group: int, label: int, by: Alignment | None) ->
     if by is None or len(table.columns) != 1:
         return None
     level = table.groups[group][table.columns[0]]
-    if level not in {a for _, a in by.pairs}:
+    if by.source == MAJORITY and level not in {a for _, a in by.pairs}:
         return None
     return (table.classes[label], level) in by.pairs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -11,6 +11,7 @@ from debias_cl.metrics import combinations, extremes, null, ratios
 from debias_cl.metrics.compared import (
     ONE_GROUP,
     Compared,
+    Mask,
     Settings,
     blank,
     compared,
@@ -24,11 +25,11 @@ from debias_cl.metrics.values import Value, described, finite, rows
 from debias_cl.metrics.views import COMPARISONS, View
 
 ALL_ZERO = "the rate is 0 in every group"
+Draw = Callable[[null.Ints, Mask], null.Ints]
+"""(groups, strata, outcomes) table and the groups that take part -> shuffled tables."""
 
 
-def _chance(
-    view: View, usable: Sequence[Compared], settings: Settings, seed: list[int]
-) -> null.Chance | None:
+def _chance(view: View, usable: Sequence[Compared], draw: Draw) -> null.Chance | None:
     """Return chance for a set of rates: exact for one rate of two groups, else drawn."""
     if len(usable) == 1 and usable[0].mask.sum() == 2:
         return null.exact_two_groups(*usable[0].counts)
@@ -37,8 +38,7 @@ def _chance(
         keep[:, part.pick.strata] |= part.mask[:, None]
     if max(part.n.sum() for part in usable) >= null.LARGEST:
         return None
-    count = null.replicates(view.table, settings.permutations)
-    drawn = null.shuffled(view.table, keep, count, seed)
+    drawn = draw(view.table, keep)
     masks = [part.mask for part in usable]
     return null.chance(drawn, [part.pick for part in usable], masks, view.table)
 
@@ -166,16 +166,28 @@ def _beside(
     return found | {"adjusted": chance.adjusted(value) if gap else None}
 
 
-def compare_groups(
-    table: CountTable, family: str, least: int, settings: Settings
-) -> dict[str, Value]:
+def drawer(settings: Settings, *names: str) -> Draw:
+    """Return what shuffles a table, and remembers it: families that share strata share draws."""
+    memory: dict[tuple[bytes, bytes], null.Ints] = {}
+
+    def draw(table: null.Ints, keep: Mask) -> null.Ints:
+        key = (table.tobytes(), keep.tobytes())
+        if key not in memory:
+            count = null.replicates(table, settings.permutations)
+            memory[key] = null.shuffled(table, keep, count, settings.seeds(*names))
+        return memory[key]
+
+    return draw
+
+
+def compare_groups(table: CountTable, family: str, least: int, draw: Draw) -> dict[str, Value]:
     """Return the forms of one family of disparities.
 
     Args:
         table: the counts of one attribute.
         family: a name of `COMPARISONS`.
         least: rows that a denominator needs; 1 for "all groups whose rate is defined".
-        settings: seed and permutations.
+        draw: shuffles a table (`drawer`).
 
     Returns:
         {family_difference: ..., family_ratio: ...}.
@@ -190,7 +202,7 @@ def compare_groups(
     usable = [part for part in parts if part.mask.sum() >= 2]
     if not usable:
         return {name: blank(_why_none(table, parts, least), outside) for name in names.values()}
-    chance = _chance(view, usable, settings, settings.seeds(table.name, family))
+    chance = _chance(view, usable, draw)
     return {name: _one(table, form, usable, chance, outside) for form, name in names.items()}
 
 
@@ -212,12 +224,13 @@ def gaps(table: CountTable, settings: Settings) -> dict[str, Value]:
         {name: disparity}, and the same names with `_min_group` at the end.
     """
     out: dict[str, Value] = {}
+    draw = drawer(settings, table.name, "gaps")
     for family in COMPARISONS:
-        plain = compare_groups(table, family, 1, settings)
+        plain = compare_groups(table, family, 1, draw)
         filtered = (
             deepcopy(plain)  # the same groups give the same numbers, without drawing again
             if _all_large(table, family, settings.min_group)
-            else compare_groups(table, family, settings.min_group, settings)
+            else compare_groups(table, family, settings.min_group, draw)
         )
         for name, value in plain.items():
             out[name] = value

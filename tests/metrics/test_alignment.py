@@ -143,6 +143,13 @@ def test_a_tie_in_training_leaves_that_level_unknown(two_by_two: Predictions) ->
     assert document["overall"]["aligned_accuracy"]["value"] == pytest.approx(0.9)
 
 
+def test_every_other_pair_of_a_protocol_is_conflicting(two_by_two: Predictions) -> None:
+    one = {"g": Alignment(frozenset({("0", "0")}), "the protocol")}
+    document = measure(with_alignment(two_by_two, alignment=one), permutations=9)
+    known = {(c["group"]["y"], c["group"]["g"]): c["aligned"] for c in document["cells"]}
+    assert known == {("0", "0"): True, ("1", "0"): False, ("0", "1"): False, ("1", "1"): False}
+
+
 def test_without_alignment_or_attribute_a_reason_is_given(
     two_by_two: Predictions, make: Callable[..., Predictions]
 ) -> None:

@@ -232,7 +232,7 @@ def test_every_number_is_sound(rows: list[tuple[int, int, int]]) -> None:
     for gap in document["disparities"]["g"].values():
         assert (gap["value"] is None) == (gap["lowest"] is None) or gap["p"] is None
         if gap["at_least"] is not None:
-            assert gap["at_least"] - 1e-9 <= gap["at_most"]
+            assert gap["at_least"] - 1e-9 <= gap["value"] <= gap["at_most"] + 1e-9
 
 
 def test_a_positive_level_that_is_no_level_is_refused(people: Predictions) -> None:
