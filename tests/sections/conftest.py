@@ -13,6 +13,7 @@ import pytest
 from debias_cl.checks.run import run_checks
 from debias_cl.metrics import compare, measure
 from debias_cl.records import MISSING, Alignment, Annotations, Column, Predictions
+from debias_cl.sections.html import render
 
 Document = dict[str, Any]
 Ints = npt.NDArray[np.int64]
@@ -294,6 +295,19 @@ def races_base() -> Document:
     }
     table = {"name": "predictions.csv", "judge": "", "source": "predictions", "run": None}
     return whole(audited, table, dataset)
+
+
+@pytest.fixture(scope="session")
+def rendered(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Give an example's page by the name of its fixture; each is rendered once."""
+    pages: dict[str, str] = {}
+
+    def page(name: str) -> str:
+        if name not in pages:
+            pages[name] = render(request.getfixturevalue(name))
+        return pages[name]
+
+    return page
 
 
 @pytest.fixture
