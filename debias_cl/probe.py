@@ -23,6 +23,9 @@ MOST_ITERATIONS = 2000
 TOLERANCE = 1e-6
 """Largest gradient of the mean loss at which the logistic probe counts as converged."""
 
+ONE_THREAD_BYTES = 64 * 2**20
+"""Size of the standardised features below which the logistic probe keeps to one thread."""
+
 KNN_ROWS = 1024
 """Test rows whose similarities to all training rows are held at once."""
 
@@ -197,10 +200,13 @@ def _logistic(task: Task, probe: ProbeConfig) -> Judgement:
     """Multinomial logistic regression with an L2 penalty on standardised features (lbfgs)."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     train, test = _standardised(task)
     model = LogisticRegression(C=probe.c, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
-    with warnings.catch_warnings():
+    # Small products only wait for each other on several threads; on a busy machine 40 times longer.
+    threads = 1 if train.nbytes < ONE_THREAD_BYTES else None
+    with threadpool_limits(threads), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
         model.fit(train, task.truth, sample_weight=task.weight)
     probability = np.zeros((len(test), task.classes))
