@@ -1,7 +1,9 @@
 """Accuracy over label x attribute cells: unbiased, aligned, conflicting, worst group.
 
-`accuracy` is over rows, `unbiased_accuracy` the mean over cells with rows ("adjusted accuracy" of
-SubpopBench), `worst_group_accuracy` the smallest cell of enough rows.
+Papers call several things "average accuracy". Here `accuracy` is over rows, `unbiased_accuracy`
+the mean over cells with rows (SubpopBench's "adjusted accuracy"), `worst_group_accuracy` the
+smallest cell of enough rows. The "adjusted accuracy" of group_DRO and JTT is another one, weighted
+by the training set's shares.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from debias_cl.metrics.proportions import LEVEL, Array, Counts, Z, clopper_pearson, share, wilson
 from debias_cl.metrics.ratios import mover_ratio
@@ -28,6 +28,8 @@ def tukey_z(groups: int, families: int = 1) -> float:
     Source: Tukey's studentised range at infinite degrees of freedom over sqrt 2; `families` rates
         share the level as level ** (1 / families).
     """
+    from scipy import stats  # half a second to import: only where it is used
+
     return float(stats.studentized_range.ppf(LEVEL ** (1 / families), groups, np.inf) / 2**0.5)
 
 
