@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from debias_cl.errors import UsageError, did_you_mean
 from debias_cl.losses.contract import Contrastive, ObjectiveContext, ObjectiveSpec
 from debias_cl.losses.family import FamilyLoss
 from debias_cl.losses.terms import SUPERVISED_INSIDE, SUPERVISED_OUTSIDE
+
+FORMS = {"out": SUPERVISED_OUTSIDE, "in": SUPERVISED_INSIDE}
+CONTRAST_MODES = {"all": False, "one": True}
+"""Which views are anchors -> whether only the first one is."""
 
 
 class SupConLoss(FamilyLoss):
@@ -38,9 +43,15 @@ class SupConLoss(FamilyLoss):
         form: Literal["out", "in"] = "out",
         contrast_mode: Literal["all", "one"] = "all",
     ) -> None:
-        term = {"out": SUPERVISED_OUTSIDE, "in": SUPERVISED_INSIDE}[form]
-        first_view = {"all": False, "one": True}[contrast_mode]
-        super().__init__(((1.0, term),), temperature, base_temperature, first_view)
+        for name, value, choices in (
+            ("form", form, FORMS),
+            ("contrast_mode", contrast_mode, CONTRAST_MODES),
+        ):
+            if value not in choices:
+                raise UsageError(f"{name} is '{value}'", expected=did_you_mean(value, choices))
+        super().__init__(
+            ((1.0, FORMS[form]),), temperature, base_temperature, CONTRAST_MODES[contrast_mode]
+        )
 
 
 def build(context: ObjectiveContext, form: Literal["out", "in"] = "out") -> Contrastive:

@@ -245,6 +245,13 @@ def test_wrong_weight_is_named() -> None:
         ConTeXLoss(weight=1.5)
 
 
+def test_wrong_forms_are_named() -> None:
+    with pytest.raises(UsageError, match="form is 'inn'"):
+        SupConLoss(form="inn")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="contrast_mode is 'both'"):
+        SupConLoss(contrast_mode="both")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("labels", [None, torch.tensor([1, 0])])
 def test_a_second_derivative_is_refused(labels: Tensor | None) -> None:
     x = features_for([0, 1], 2)
