@@ -21,7 +21,12 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
         text = "No attribute was given, so there are no groups; name one with --bias-attr."
         return [Finding(CODE, SPEC.title, "skipped", text, section=3)]
     rate = "true_positive_rate" if names.binary else "accuracy"
-    what = names.examples(document["label"]["positive"]) if names.binary else names.noun
+    rate = rate if names.known else "selection_rate"
+    what = (
+        names.examples(document["label"]["positive"])
+        if names.binary and names.known
+        else names.noun
+    )
     sizes = [(int(entry[rate]["n"] or 0), place) for place, entry in enumerate(groups)]
     small = [(n, place) for n, place in sizes if n < threshold]
     limit = count(threshold)

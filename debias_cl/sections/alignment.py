@@ -179,7 +179,7 @@ def _message(names: Names, run: Run, attribute: str) -> str:
     """Return the title of a matrix: the run and its lowest cell."""
     worst = run.node / "attributes_overall" / attribute / "worst_group_accuracy"
     cell = (worst / "cell").value
-    title = f"{run.name}: lowest for {names.cell(cell)}" if cell else run.name
+    title = f"{run.brief}: lowest for {names.cell(cell)}" if cell else run.name
     return title if len(title) < 50 else run.name
 
 
@@ -319,7 +319,9 @@ def _encoders(document: Document) -> Table | None:
     ]
     note = "Rows are encoder and judge. 95% intervals; the difference is paired on the same rows."
     caption = "All encoders and judges" if len(compared) > 1 else "The encoder over its cells"
-    return Table("t4a", "4a", caption, heads, rows, note, wide=True, dense=True, minimum=820)
+    return Table(
+        "t4a", "4a", caption, heads, rows, note, wide=True, dense=True, minimum=110 * len(heads)
+    )
 
 
 SPEC = SectionSpec(

@@ -146,6 +146,8 @@ def unknown(document: Document, metric: Chosen, found: Lead | None) -> list[Sent
         have = "group has" if small == 1 else "groups have"
         have = f"{spelled(small).capitalize()} {have}"
         said.insert(0, say(f"{have} fewer than {least} {metric.rows}; too few to judge."))
+    if found is not None and not said:
+        said.append(say(f"Other attributes. Each group here has {least} {metric.rows} or more."))
     if found is None and not said:
         said.append(say("No attribute was given, so nothing is known of any group."))
     return said

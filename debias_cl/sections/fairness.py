@@ -98,7 +98,7 @@ def measures(names: Names) -> dict[str, tuple[str, str, str]]:
             "the larger of the gap above and the gap in others called that level.",
         ),
         "predictive_parity": (
-            "Answers that are true",
+            "True answers",
             "predictive parity",
             "of those called a level, the share that are; the level with the largest gap counts.",
         ),
@@ -324,7 +324,7 @@ def _figure(
     identity, label = f"f5{place}", f"5{letter(0 if several else place - 1)}"
     title = f"By {names.attribute(attribute)}"
     if several:
-        title += f", beside {pair[1].name}"
+        title += f", beside {pair[1].brief}"
     told = "Gaps in points; the grey band is what chance gives. Lines: 95% interval or bounds."
     svg = gaps(rows, highest, identity, f"Gaps {title[0].lower()}{title[1:]}", DESCRIPTION)
     return Figure(identity, f"5.{place}", title, told, svg, f"t{label}", f"table {label}")

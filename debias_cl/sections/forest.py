@@ -34,6 +34,7 @@ class ForestRow:
         marks: one for each run, audited first.
         bold: whether it is the lowest that is judged.
         reason: why nothing is drawn.
+        series: the series of each mark.
     """
 
     label: str
@@ -41,6 +42,7 @@ class ForestRow:
     marks: tuple[Mark, ...] = ()
     bold: bool = False
     reason: str = ""
+    series: tuple[str, ...] = SERIES
 
 
 def forest(
@@ -91,7 +93,7 @@ def _row(panel: Panel, scale: Scale, row: ForestRow, y: float) -> None:
     for place, mark in enumerate(row.marks):
         offset = (place - (len(row.marks) - 1) / 2) * APART
         if mark.value is not None:
-            _mark(panel, scale, mark, y + offset, SERIES[place])
+            _mark(panel, scale, mark, y + offset, row.series[place])
     if row.marks[0].value is None:
         panel.text(LEFT, y, cut(f"{DASH} {row.reason}", 22), token="muted")
 

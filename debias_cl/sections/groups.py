@@ -28,6 +28,7 @@ from debias_cl.sections.table import Cell, Head, Table, count_cell, number, row_
 MOST_ROWS = 24
 """Most rows of a forest plot; the table has all."""
 SMALL_ROWS = 8
+SMALL_RUNS = 5
 """Most rows of the forest plot beside the verdict."""
 
 
@@ -164,7 +165,7 @@ def _figure(
     whole = f"{title} with 95% intervals; n is its rows{cut}{fewer}."
     heading = _message(document, metric, rate, names)
     if len(runs(document)) > 2:
-        heading = f"Beside {pair[1].name}"
+        heading = f"Beside {pair[1].brief}"
     return Figure(identity, f"3.{place}", heading, whole, svg, "t3a", "table 3a")
 
 
@@ -266,6 +267,26 @@ def small_forest(document: Document) -> Figure | None:
     titles = {"true_positive_rate": f"Of {positive}, how many are found"}
     title = titles.get(metric.rate, f"{metric.short} by group")
     return Figure("f11", "1.1", title, told, svg, "t3a", "table 3a")
+
+
+def pattern_forest(document: Document) -> Figure:
+    """Return conflicting and aligned accuracy of every run: the audited one against the others."""
+    rows: list[ForestRow] = []
+    for name, word in (("conflict_accuracy", "Conflicting"), ("aligned_accuracy", "Aligned")):
+        rows.append(ForestRow(word))
+        for place, run in enumerate(runs(document)[:SMALL_RUNS]):
+            value = run.node / "overall" / name
+            n = "" if (value / "n").number is None else count((value / "n").number or 0)
+            series = ("ref",) if place else ("run",)
+            row = ForestRow(run.brief, n, (_mark(value),), not place, series=series)
+            rows.append(row)
+    noun = Names(document).noun
+    told = f"Share right, with 95% intervals; n is {noun}"
+    description = "Rows are encoders, conflicting first, then aligned. Data: table 4a."
+    svg, scale = forest(rows, None, "f11", "Forest plot: conflicting and aligned", description)
+    start = f"; axis from {scale.low * 100:.0f}%." if scale.low > 0 else "."
+    title = f"Accuracy on conflicting and aligned {noun}"
+    return Figure("f11", "1.1", title, f"{told}{start}", svg, "t4a", "table 4a")
 
 
 def _method(document: Document) -> str:

@@ -16,7 +16,6 @@ from debias_cl.checks.text import clean, n_equals
 from debias_cl.sections import SECTIONS
 from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.numbers import html
-from debias_cl.sections.reading import runs
 from debias_cl.sections.tokens import style
 from debias_cl.sections.verdict import subject, title
 
@@ -65,16 +64,15 @@ def _section(spec: SectionSpec, document: Document) -> Shown:
     if isinstance(told, str):
         body = Markup('<p class="lede">{}</p>').format(clean(told))
     else:
-        body = Markup(fill(spec.template, told, document))
+        body = Markup(fill(spec.template, told))
     found = [f for f in document.get("findings") or () if f["section"] == spec.number]
     issues = sum(finding["outcome"] == "issue" for finding in found)
     return Shown(spec.number, spec.title, body, issues)
 
 
-def fill(template: str, told: Mapping[str, Any], document: Document) -> str:
+def fill(template: str, told: Mapping[str, Any]) -> str:
     """Return one section's template with what it is told as `c`."""
-    names = [run.name for run in runs(document)]
-    return environment().get_template(template).render(c=told, names=names)
+    return environment().get_template(template).render(c=told)
 
 
 @cache

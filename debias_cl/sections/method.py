@@ -208,7 +208,7 @@ def limits(document: Document) -> list[str]:
         "A gap says that results differ, not why.",
     ]
     if document.get("training"):
-        said.append("One training run stands behind each encoder; seeds differ.")
+        said.append("One training run stands behind each encoder; another seed may move every gap.")
     if not attributes(document, together=True) and len(across) > 1:
         said.append("Intersections of the attributes were not compared.")
     return said

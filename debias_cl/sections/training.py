@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,20 +36,41 @@ class Log:
         ]
         return tuple(epoch for epoch, _ in known), tuple(value for _, value in known)
 
+    @property
+    def distortion(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Epochs, and aligned minus conflicting accuracy where both were written."""
+        ends = [(line / "epoch", line / ALIGNED, line / CONFLICT) for line in self.lines]
+        known = [
+            (epoch.number or 0.0, aligned.number - conflict.number)
+            for epoch, aligned, conflict in ends
+            if aligned.number is not None and conflict.number is not None
+        ]
+        return tuple(epoch for epoch, _ in known), tuple(value for _, value in known)
+
 
 def context(document: Document) -> Mapping[str, Any] | str:
     """Return curves and a table, or why there are none."""
     logs = [Log(run, list(run.node / "training")) for run in runs(document)]
-    logs = [log for log in logs if log.lines]
+    logs = _once(logs)
     if not logs or logs[0].run.node.pointer:
         return "No training log belongs to what was audited, so its training cannot be shown."
     tables = [_table(log, place) for place, log in enumerate(logs)]
     return {
         "tables": tables,
         "figures": _figures(logs),
-        "compared": [log.run.name for log in logs],
+        "compared": [log.run.short for log in logs],
         "knn": bool(logs[0].curve(CONFLICT)[0]),
     }
+
+
+def _once(logs: Sequence[Log]) -> list[Log]:
+    """Keep one log a training run: two judges of one encoder share it."""
+    kept: dict[object, Log] = {}
+    for log in logs:
+        folder = (log.run.node / "encoder" / "run").value or log.run.node.pointer
+        if log.lines:
+            kept.setdefault(folder, log)
+    return list(kept.values())
 
 
 def _figures(logs: Sequence[Log]) -> list[Figure]:
@@ -60,7 +82,7 @@ def _figures(logs: Sequence[Log]) -> list[Figure]:
             found.append(_knn(pair, len(found) + 1))
     for pair in pairs:
         if pair[0].curve(CONFLICT)[0]:
-            found.append(_distortion(pair, len(found) + 1))
+            found.append(_distortion(pair, logs, len(found) + 1))
     return found
 
 
@@ -73,7 +95,7 @@ def _loss(pair: Sequence[Log], place: int) -> Figure:
     values = [value for line in lines for value in line.values]
     low, high = _round_ends(min(values), max(values))
     told = (
-        f"Training loss by epoch, {pair[0].run.name}; losses of other objectives differ in scale."
+        f"Training loss by epoch, {pair[0].run.short}; losses of other objectives differ in scale."
     )
     return _figure(place, "Loss", told, lines, low, high, "")
 
@@ -89,19 +111,21 @@ def _knn(pair: Sequence[Log], place: int) -> Figure:
     return _figure(place, _beside("Aligned and conflicting", pair), told, lines, 0, 1, "%")
 
 
-def _distortion(pair: Sequence[Log], place: int) -> Figure:
-    lines = []
-    for log, series in zip(pair, SERIES, strict=False):
-        epochs, aligned = log.curve(ALIGNED)
-        conflict = log.curve(CONFLICT)[1]
-        if epochs and len(aligned) == len(conflict):
-            gap = tuple(a - c for a, c in zip(aligned, conflict, strict=True))
-            lines.append(Curve(epochs, gap, series))
-    values = [value for line in lines for value in line.values]
-    low, high = min(0.0, *values), max(0.1, *values)
-    low, high = -((-low * 10 + 0.999) // 1) / 10, ((high * 10 + 0.999) // 1) / 10
+def _distortion(pair: Sequence[Log], every: Sequence[Log], place: int) -> Figure:
+    """Draw aligned minus conflicting, on the axis that all such panels share."""
+    lines = [
+        Curve(*log.distortion, series)
+        for log, series in zip(pair, SERIES, strict=False)
+        if log.distortion[0]
+    ]
+    values = [value for log in every for value in log.distortion[1]]
+    low, high = _tenths(min(0.0, *values), max(0.1, *values))
     told = "Distortion: aligned minus conflicting accuracy, in points, by epoch."
     return _figure(place, _beside("Distortion", pair), told, lines, low, high, "points")
+
+
+def _tenths(low: float, high: float) -> tuple[float, float]:
+    return math.floor(low * 10 + 1e-9) / 10, math.ceil(high * 10 - 1e-9) / 10
 
 
 def _figure(
@@ -123,7 +147,7 @@ SERIES = ("run", "ref")
 
 
 def _beside(title: str, pair: Sequence[Log]) -> str:
-    return f"{title}, beside {pair[1].run.name}" if len(pair) > 1 else title
+    return f"{title}, beside {pair[1].run.short}" if len(pair) > 1 else title
 
 
 def _round_ends(low: float, high: float) -> tuple[float, float]:
@@ -148,13 +172,13 @@ def _table(log: Log, place: int) -> Table:
     return Table(
         f"t{label}",
         label,
-        f"Epochs of {log.run.name}",
+        f"Epochs of {log.run.short}",
         heads,
         rows,
         f"From its log.{fewer}",
         wide=True,
         sort=False,
-        folded="" if not place else f"Epochs of {log.run.name}",
+        folded="" if not place else f"Epochs of {log.run.short}",
         minimum=520,
     )
 

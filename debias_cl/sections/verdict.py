@@ -30,13 +30,13 @@ from debias_cl.checks.text import (
 from debias_cl.records import OUTCOMES
 from debias_cl.sections.answers import questions
 from debias_cl.sections.contract import Document, SectionSpec
-from debias_cl.sections.groups import small_forest
+from debias_cl.sections.groups import pattern_forest, small_forest
 from debias_cl.sections.lead import Lead, lead, lead_sentence
 from debias_cl.sections.numbers import html
 from debias_cl.sections.reading import Run, attributes, both, chosen, leading, runs
 
-COMPARED = 3
-"""Most other runs in a tile."""
+COMPARED = 2
+"""Most other runs in a tile; the table of encoders has all."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,13 @@ def context(document: Document) -> Mapping[str, Any]:
             for question, said in questions(document, found, metric)
         ],
         "skipped": skipped(document),
-        "figure": small_forest(document),
+        "figure": pattern_forest(document)
+        if _by_pattern(document, found)
+        else small_forest(document),
+        "key": _key(document, found),
         "tiles": tiles(document, found),
         "counts": counts(document),
         "total": len(document.get("findings") or ()),
-        "compared": bool(document.get("beside")),
     }
 
 
@@ -103,6 +105,20 @@ def subject(document: Document) -> Sentence:
         inside = "; ".join(piece for piece in (f"{label} = {level}", source) if piece)
         parts.append(say(f"Counted as positive: {names.positive} ({inside})."))
     return join(parts)
+
+
+def _by_pattern(document: Document, found: Lead | None) -> bool:
+    """Return whether the small figure shows the cells that the overall accuracies stand on."""
+    first = next(iter(document.get("attributes") or ()), {}).get("name")
+    return found is not None and found.conflict and found.attribute == first
+
+
+def _key(document: Document, found: Lead | None) -> tuple[list[str], str]:
+    """Return the runs that the small figure's key names, and what its dotted line is."""
+    names = [run.name for run in runs(document)]
+    if _by_pattern(document, found):
+        return ([names[0], names[1] if len(names) == 2 else "compared"][: len(names)], "")
+    return (names[:2], f"all, {names[0]}" if len(names) > 1 else "all")
 
 
 def _a(judge: str) -> str:

@@ -140,7 +140,7 @@ def test_the_first_screen_fits_a_laptop(browser: Any, pages: dict[str, str]) -> 
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     for name in EXAMPLES:
         page.goto(pages[name])
-        assert page.locator(".strip").evaluate("e => e.getBoundingClientRect().bottom") <= 960
+        assert page.locator(".strip").evaluate("e => e.getBoundingClientRect().bottom") <= 900
     page.close()
 
 

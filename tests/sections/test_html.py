@@ -260,6 +260,21 @@ def test_a_large_report_is_laid_out_piece_by_piece(
     assert '<main id="main" class="big">' in render(races_document)
 
 
+@pytest.mark.slow
+def test_forty_attributes_stay_under_three_megabytes(faces_document: Document) -> None:
+    whole = {"attributes": [], "groups": [], "cells": []}
+    grown: Document = {**faces_document, **whole, "attributes_overall": {}, "disparities": {}}
+    for place in range(40):
+        name = f"Attribute {place}"
+        for key in whole:
+            one = [e for e in faces_document[key] if "Male" in (e.get("attribute"), e.get("name"))]
+            grown[key] = grown[key] + rename(one, "Male", name)
+        for key in ("attributes_overall", "disparities"):
+            grown[key][name] = rename(faces_document[key]["Male"], "Male", name)
+    grown["findings"] = [finding.to_dict() for finding in run_checks(grown)]
+    assert len(render(grown).encode()) < 3_000_000
+
+
 def test_nothing_undefined_passes_the_templates() -> None:
     assert environment().undefined.__name__ == "StrictUndefined"
     assert environment().autoescape is True
