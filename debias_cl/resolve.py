@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from debias_cl.config import DataConfig, Preset, TrainConfig, from_dict, to_dict
@@ -151,7 +152,9 @@ def run_name(config: TrainConfig) -> str:
     placeless = replace(config, device="", data=replace(config.data, data_root=""))
     text = json.dumps(to_dict(placeless), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    parts = (config.data.dataset, config.data.attr, config.objective.name, config.preset)
+    data = config.data
+    what = Path(data.manifest).stem if data.manifest else data.dataset
+    parts = (what, data.attr, config.objective.name, config.preset)
     readable = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts if part)
     return f"{readable}-s{config.seed}-{digest}"
 
