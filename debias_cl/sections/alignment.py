@@ -11,6 +11,7 @@ from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import clean, n_equals, share
 from debias_cl.sections import words
+from debias_cl.sections.confusions import confusions
 from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.matrix import MANY, Square, matrix
@@ -22,7 +23,6 @@ from debias_cl.sections.table import (
     Table,
     count_cell,
     letter,
-    number,
     points_cell,
     row_head,
     share_cell,
@@ -30,8 +30,7 @@ from debias_cl.sections.table import (
 from debias_cl.sections.table import words as words_cell
 
 SHOWN = 20
-"""Rows of a table of cells or confusions before it folds."""
-CONFUSIONS = 15
+"""Rows of a table of cells before it folds."""
 
 
 def context(document: Document) -> Mapping[str, Any] | str:
@@ -64,7 +63,7 @@ def _part(document: Document, entry: Mapping[str, Any], place: int) -> dict[str,
     return {
         "title": Names(document).attribute(entry["name"]),
         "pattern": _pattern(document, entry),
-        "tables": [table, _confusions(document, entry, found, f"4{letter(2 * place)}")],
+        "tables": [table, confusions(document, entry, found, f"4{letter(2 * place)}")],
         "figures": figures,
         "many": _many(document, found),
     }
@@ -204,83 +203,6 @@ def _key(group: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _many(document: Document, found: Sequence[Node]) -> bool:
     return len(found) > MANY
-
-
-def _confusions(
-    document: Document, entry: Mapping[str, Any], found: Sequence[Node], place: str
-) -> Table:
-    """Return where errors go: all of it for two label levels, else the commonest confusions."""
-    make = _two_answers if len(document["label"]["levels"]) <= 3 else _commonest
-    return make(document, entry, found, place)
-
-
-def _two_answers(
-    document: Document, entry: Mapping[str, Any], found: Sequence[Node], place: str
-) -> Table:
-    names, label = Names(document), document["label"]["name"]
-    levels = [str(level) for level in document["label"]["levels"]]
-    heads = [
-        Head(names.attribute(entry["name"])),
-        Head("Truth"),
-        *(Head(f"Called {names.bare(label, level)}", True) for level in levels),
-        Head("Wrong", True),
-    ]
-    rows = []
-    for cell in found:
-        group = {k: v for k, v in (cell / "group").value.items() if k != label}
-        rows.append(
-            [
-                row_head(names.group(group)),
-                words_cell(names.bare(label, (cell / "group").value[label])),
-                *(count_cell(cell / "predicted" / level) for level in levels),
-                number(cell / "error_rate", share),
-            ]
-        )
-    caption = f"Where errors go, by {names.attribute(entry['name'])}"
-    note = f"Counts of {names.noun}, {runs(document)[0].name}."
-    return Table(f"t{place}", place, caption, heads, rows, note, minimum=480, wide=True)
-
-
-def _commonest(
-    document: Document, entry: Mapping[str, Any], found: Sequence[Node], place: str
-) -> Table:
-    names, label = Names(document), document["label"]["name"]
-    usual = {str(a): str(y) for y, a in (entry.get("alignment") or {}).get("pairs") or ()}
-    wrong = [
-        (answer, cell)
-        for cell in found
-        for answer in cell / "predicted"
-        if answer.key != (cell / "group").value[label] and answer.number
-    ]
-    wrong.sort(key=lambda pair: (-(pair[0].number or 0), pair[0].pointer))
-    rows = []
-    for answer, cell in wrong[:CONFUSIONS]:
-        group = {k: v for k, v in (cell / "group").value.items() if k != label}
-        colour = next(iter(group.values()))
-        follows = usual.get(colour) == answer.key
-        rows.append(
-            [
-                row_head(names.cell((cell / "group").value)),
-                words_cell(
-                    names.level(label, answer.key),
-                    f"usual for {names.bare(entry['name'], colour)}" if follows else "",
-                ),
-                count_cell(answer),
-                count_cell(cell / "n"),
-            ]
-        )
-    noun = names.noun.capitalize()
-    heads = [
-        Head("Cell"),
-        Head("Called"),
-        Head("How many", True),
-        Head(f"{noun} in the cell", True),
-    ]
-    caption = f"Where errors go: the {len(rows)} commonest confusions"
-    note = (
-        f"{runs(document)[0].name}. “Usual” marks an answer that {clean(entry['name'])} suggests."
-    )
-    return Table(f"t{place}", place, caption, heads, rows, note, minimum=460, wide=True)
 
 
 def _encoders(document: Document) -> Table | None:

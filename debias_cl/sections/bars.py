@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from debias_cl.checks.text import MINUS
 from debias_cl.sections.figures import DASHES, WIDTH, Panel, Scale, cut, ticks
 from debias_cl.sections.forest import APART, SERIES, Mark
 
@@ -117,13 +118,7 @@ def curves(
     along = Scale(min(line.epochs[0] for line in lines), max(last, 2), 40, right, ())
     up = Scale(low, high, 176, 10, ticks(low, high))
     panel = Panel(206)
-    for tick in up.ticks:
-        panel.line([40, right], [up(tick)] * 2, "axis" if tick == 0 else "line", width=1)
-        shown = UNITS[unit](tick)
-        panel.text(34, up(tick), shown.replace("-", "−"), token="muted", anchor="right")
-    for tick in (value for value in ticks(along.low, along.high, 7) if value == int(value)):
-        panel.text(along(tick), 187, f"{tick:.0f}", token="muted", anchor="center")
-    panel.text((40 + right) / 2, 200, "epoch", token="muted", anchor="center")
+    _grid(panel, along, up, unit)
     for line in lines:
         xs = [along(epoch) for epoch in line.epochs]
         ys = [up(value) for value in line.values]
@@ -134,6 +129,18 @@ def curves(
     for (x, _, words), y in _labels(lines, along, up):
         panel.text(x, y, words)
     return panel.svg(figure, title, description)
+
+
+def _grid(panel: Panel, along: Scale, up: Scale, unit: str) -> None:
+    for tick in up.ticks:
+        ends = [along.left, along.right]
+        panel.line(ends, [up(tick)] * 2, "axis" if tick == 0 else "line", width=1)
+        shown = UNITS[unit](tick).replace("-", MINUS)
+        panel.text(34, up(tick), shown, token="muted", anchor="right")
+    for tick in (value for value in ticks(along.low, along.high, 7) if value == int(value)):
+        panel.text(along(tick), 187, f"{tick:.0f}", token="muted", anchor="center")
+    middle = (along.left + along.right) / 2
+    panel.text(middle, 200, "epoch", token="muted", anchor="center")
 
 
 def _labels(

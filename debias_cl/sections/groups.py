@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from debias_cl.checks.names import Names
@@ -19,6 +18,7 @@ from debias_cl.sections.reading import (
     chosen,
     groups,
     leading,
+    low_first,
     min_group,
     runs,
     same,
@@ -27,9 +27,6 @@ from debias_cl.sections.table import Cell, Head, Table, count_cell, number, row_
 
 MOST_ROWS = 24
 """Most rows of a forest plot; the table has all."""
-SMALL_ROWS = 8
-SMALL_RUNS = 5
-"""Most rows of the forest plot beside the verdict."""
 
 
 def context(document: Document) -> Mapping[str, Any] | str:
@@ -69,7 +66,7 @@ def _table(
         Head("Share", True),
     ]
     found = [group for name in names for group in groups(document, name, metric.rate)]
-    found.sort(key=lambda group: _low_first((group / metric.rate).number))
+    found.sort(key=lambda group: low_first((group / metric.rate).number))
     rows = [_row(document, metric, others, group) for group in found]
     audited = compared[0].name
     told = f"{audited} unless another run is named. " if others else ""
@@ -207,7 +204,7 @@ def _rows(
     found = [(name, groups(document, name, rate)) for name in names]
     every = sorted(
         (group for _, some in found for group in some),
-        key=lambda group: _low_first((group / rate).number),
+        key=lambda group: low_first((group / rate).number),
     )
     shown = {group.pointer for group in every[:MOST_ROWS]}
     rows: list[ForestRow] = []
@@ -215,11 +212,11 @@ def _rows(
         inside = [group for group in some if group.pointer in shown]
         if inside and len(names) > 1:
             rows.append(ForestRow(words.attribute(name)))
-        rows += [_forest_row(document, words, metric, rate, pair, group) for group in inside]
+        rows += [forest_row(document, words, metric, rate, pair, group) for group in inside]
     return rows, max(0, len(every) - MOST_ROWS)
 
 
-def _forest_row(
+def forest_row(
     document: Document,
     words: Names,
     metric: Chosen,
@@ -232,70 +229,19 @@ def _forest_row(
     return ForestRow(
         label=words.group((group / "group").value),
         n="0" if n is None else count(n),
-        marks=tuple(_mark(value) for value in values),
+        marks=tuple(mark(value) for value in values),
         bold=rate == metric.rate and _is_lowest(document, metric, group),
         reason=words.reason((values[0] / "reason").value),
     )
 
 
-def _mark(value: Node) -> Mark:
+def mark(value: Node) -> Mark:
     return Mark(value.number, (value / "low").number, (value / "high").number)
-
-
-def small_forest(document: Document) -> Figure | None:
-    """Return the forest plot beside the verdict: groups of enough rows, lowest first."""
-    metric, compared, words = chosen(document), runs(document)[:2], Names(document)
-    least = min_group(document)
-    found = [
-        group
-        for entry in attributes(document, together=False)
-        for group in groups(document, entry["name"], metric.rate)
-        if ((group / metric.rate / "n").number or 0) >= least
-    ]
-    found.sort(key=lambda group: _low_first((group / metric.rate).number))
-    if not found:
-        return None
-    rows = [
-        replace(_forest_row(document, words, metric, metric.rate, compared, group), bold=not place)
-        for place, group in enumerate(found[:SMALL_ROWS])
-    ]
-    overall = (Node(document) / "overall" / metric.rate).number
-    svg, scale = forest(rows, overall, "f11", f"Forest plot: {metric.short}", DESCRIPTION)
-    start = f"; axis from {scale.low * 100:.0f}%" if scale.low > 0 else ""
-    told = f"Share, with 95% intervals; n is {metric.rows}{start}."
-    positive = words.examples(str(document["label"]["positive"]))
-    titles = {"true_positive_rate": f"Of {positive}, how many are found"}
-    title = titles.get(metric.rate, f"{metric.short} by group")
-    return Figure("f11", "1.1", title, told, svg, "t3a", "table 3a")
-
-
-def pattern_forest(document: Document) -> Figure:
-    """Return conflicting and aligned accuracy of every run: the audited one against the others."""
-    rows: list[ForestRow] = []
-    for name, word in (("conflict_accuracy", "Conflicting"), ("aligned_accuracy", "Aligned")):
-        rows.append(ForestRow(word))
-        for place, run in enumerate(runs(document)[:SMALL_RUNS]):
-            value = run.node / "overall" / name
-            n = "" if (value / "n").number is None else count((value / "n").number or 0)
-            series = ("ref",) if place else ("run",)
-            row = ForestRow(run.brief, n, (_mark(value),), not place, series=series)
-            rows.append(row)
-    noun = Names(document).noun
-    told = f"Share right, with 95% intervals; n is {noun}"
-    description = "Rows are encoders, conflicting first, then aligned. Data: table 4a."
-    svg, scale = forest(rows, None, "f11", "Forest plot: conflicting and aligned", description)
-    start = f"; axis from {scale.low * 100:.0f}%." if scale.low > 0 else "."
-    title = f"Accuracy on conflicting and aligned {noun}"
-    return Figure("f11", "1.1", title, f"{told}{start}", svg, "t4a", "table 4a")
 
 
 def _method(document: Document) -> str:
     interval = (document.get("settings") or {}).get("interval") or "wilson"
     return {"wilson": "Wilson", "exact": "Clopper-Pearson"}.get(interval, clean(str(interval)))
-
-
-def _low_first(value: float | None) -> tuple[bool, float]:
-    return (value is None, value or 0.0)
 
 
 SPEC = SectionSpec(number=3, title="Groups", template="groups.html.j2", context=context)

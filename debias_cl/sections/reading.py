@@ -95,13 +95,13 @@ def attributes(document: Document, *, together: bool) -> list[Mapping[str, Any]]
 def groups(document: Document, attribute: str, rate: str) -> list[Node]:
     """Return the groups of one attribute: lowest first, undefined last."""
     found = [node for node in Node(document) / "groups" if (node / "attribute").value == attribute]
-    return sorted(found, key=lambda node: _low_first((node / rate).number))
+    return sorted(found, key=lambda node: low_first((node / rate).number))
 
 
 def cells(document: Document, attribute: str) -> list[Node]:
     """Return the cells of one attribute: lowest accuracy first, empty ones last."""
     found = [node for node in Node(document) / "cells" if (node / "attribute").value == attribute]
-    return sorted(found, key=lambda node: _low_first((node / "accuracy").number))
+    return sorted(found, key=lambda node: low_first((node / "accuracy").number))
 
 
 def same(run: Run, part: str, node: Node) -> Node:
@@ -159,5 +159,6 @@ def _is(entry: Node, node: Node) -> bool:
     )
 
 
-def _low_first(value: float | None) -> tuple[bool, float]:
+def low_first(value: float | None) -> tuple[bool, float]:
+    """Return a sort key: lowest first, undefined last."""
     return (value is None, value or 0.0)

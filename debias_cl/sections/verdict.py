@@ -30,7 +30,7 @@ from debias_cl.checks.text import (
 from debias_cl.records import OUTCOMES
 from debias_cl.sections.answers import questions
 from debias_cl.sections.contract import Document, SectionSpec
-from debias_cl.sections.groups import pattern_forest, small_forest
+from debias_cl.sections.glance import pattern_forest, small_forest
 from debias_cl.sections.lead import Lead, lead, lead_sentence
 from debias_cl.sections.numbers import html
 from debias_cl.sections.reading import Run, attributes, both, chosen, leading, runs
@@ -109,8 +109,8 @@ def subject(document: Document) -> Sentence:
 
 def _by_pattern(document: Document, found: Lead | None) -> bool:
     """Return whether the small figure shows the cells that the overall accuracies stand on."""
-    first = next(iter(document.get("attributes") or ()), {}).get("name")
-    return found is not None and found.conflict and found.attribute == first
+    known = [entry["name"] for entry in document.get("attributes") or ()]
+    return found is not None and found.conflict and found.attribute == known[0]
 
 
 def _key(document: Document, found: Lead | None) -> tuple[list[str], str]:

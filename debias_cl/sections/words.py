@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from debias_cl.checks.names import Names, plural
 from debias_cl.checks.pointer import Node
@@ -24,25 +24,26 @@ from debias_cl.checks.text import (
     size,
     spelled,
 )
-
-Said = tuple[str, Callable[[str], str], str]
+from debias_cl.sections.ends import two_ends
 
 
 def issue(names: Names, gap: Node) -> Sentence:
     """Rule 1: a gap at or above the threshold, in natural frequencies."""
-    return say("Yes. ", _two(names, gap, ", but "), ".")
+    return say("Yes. ", two_ends(names, gap, ", but "), ".")
 
 
 def note(names: Names, gap: Node, threshold: float) -> Sentence:
     """Rule 2: a gap beyond chance and below the threshold."""
     tail = f" points is below the threshold of {points(threshold)}."
-    return say("A little. ", _two(names, gap, " and "), "; the gap of ", show(gap, points), tail)
+    return say(
+        "A little. ", two_ends(names, gap, " and "), "; the gap of ", show(gap, points), tail
+    )
 
 
 def unsure(names: Names, gap: Node) -> Sentence:
     """Rule 2, where a gap above the threshold may come from chance."""
     tail = "; chance alone can give a gap as wide with these numbers."
-    return say("Not clear. ", _two(names, gap, " and "), tail)
+    return say("Not clear. ", two_ends(names, gap, " and "), tail)
 
 
 def passed(gap: Node) -> Sentence:
@@ -246,58 +247,6 @@ def shortcut(names: Names, attribute: str, errors: Node) -> Sentence:
     start = say("Of the wrong answers on conflicting ", names.noun, ", ", show(errors, share))
     middle = f" name the {names.label} whose usual {name} is seen; answers at random would give "
     return say(start, middle, f"{share(chance)}.")
-
-
-def _two(names: Names, gap: Node, joint: str) -> Sentence:
-    """Say both ends of a gap in natural frequencies, the higher first."""
-    return SAID[str((gap / "rate").value)](names, gap, joint)
-
-
-def _found(names: Names, gap: Node, joint: str) -> Sentence:
-    level = str((gap / "class").value or names.document["label"]["positive"])
-    return _ends(gap, "It finds ", lambda group: names.found_among(level, group), "", joint)
-
-
-def _called(names: Names, gap: Node, joint: str) -> Sentence:
-    levels = names.document["label"]["levels"]
-    positive = names.document["label"]["positive"]
-    other = next((level for level in levels if level != positive), positive)
-
-    def who(group: dict[str, str]) -> str:
-        return names.found_among(other, group)
-
-    return _ends(gap, f"It wrongly calls “{names.positive}” ", who, "", joint)
-
-
-def _right(names: Names, gap: Node, joint: str) -> Sentence:
-    return _ends(gap, "It is right for ", lambda group: _people(names, group), "", joint)
-
-
-def _people(names: Names, group: dict[str, str]) -> str:
-    words = names.group(group)
-    return words if plural(words) else f"{names.noun} in the group {words}"
-
-
-def _ends(
-    gap: Node, start: str, who: Callable[[dict[str, str]], str], tail: str, joint: str
-) -> Sentence:
-    low, high = gap / "lowest", gap / "highest"
-    first = say(start, show(high / "value", of_hundred), " of every 100 ")
-    second = say(joint, show(low / "value", of_hundred), " of every 100 ")
-    return say(first, who((high / "group").value), second, who((low / "group").value), tail)
-
-
-def _selected(names: Names, gap: Node, joint: str) -> Sentence:
-    return _ends(gap, f"It calls {names.positive} ", lambda group: _people(names, group), "", joint)
-
-
-SAID: dict[str, Callable[[Names, Node, str], Sentence]] = {
-    "true_positive_rate": _found,
-    "false_positive_rate": _called,
-    "accuracy": _right,
-    "selection_rate": _selected,
-    "None": _right,
-}
 
 
 def _smaller_end(gap: Node) -> Node | None:

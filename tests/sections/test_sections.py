@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from debias_cl.sections import SECTIONS, alignment, fairness, groups, method, training, verdict
+from debias_cl.sections.confusions import CONFUSIONS
 from debias_cl.sections.reading import runs
 from debias_cl.sections.table import Table
 
@@ -73,7 +74,7 @@ def test_large_tables_of_cells_fold_and_errors_are_the_commonest(digits_base: Do
     cells, errors = told["parts"][0]["tables"]
     assert cells.folded and len(cells.rows) == 100
     counts = [int(text) for text in texts(errors, 2)]
-    assert len(counts) == alignment.CONFUSIONS
+    assert len(counts) == CONFUSIONS
     assert counts == sorted(counts, reverse=True)
     assert any("usual for" in text for text in texts(errors, 1))
 
