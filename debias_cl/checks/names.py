@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,8 @@ class Names:
     def bare(self, column: str, level: str) -> str:
         """Return the words for a level where its column stands in a heading already."""
         word = self._words(column).get(str(level))
-        return clean(str(word)) if word else clean(str(level))
+        found = clean(str(word)) if word else clean(str(level))
+        return found.removeprefix(f"{clean(column)} ").removeprefix("on ").removeprefix("in ")
 
     def group(self, group: Group) -> str:
         """Return the words for a group of one or more attributes ("men, not young").
@@ -87,10 +89,9 @@ class Names:
         """Return the words for the examples of one label level in one group."""
         label = self.document["label"]["name"]
         word, people = self.level(label, level), self.group(group)
-        adjective = level in self._words(label) and not plural(word) and not word[-1:].isdigit()
-        if adjective and plural(people):
-            return f"{word} {people}"
-        return f"{word}, {people}"
+        if level not in self._words(label):
+            return f"{word}, {people}"
+        return together(word, people)
 
     def examples(self, level: str) -> str:
         """Return the words for all examples of one label level ("women", "blond images")."""
@@ -103,10 +104,17 @@ class Names:
         """Return "blond men", "women in the group Black", or "images with y = 1 where g = 2"."""
         label, people = self.document["label"]["name"], self.group(group)
         worded = all(str(value) in self._words(column) for column, value in group.items())
-        if level in self._words(label) and plural(people) and not plural(self.level(label, level)):
-            return self.within(level, group)
+        if level in self._words(label) and ", " not in (joined := self.within(level, group)):
+            return joined
         start = self.examples(level)
         return f"{start} in the group {people}" if worded else f"{start} where {people}"
+
+    def people(self, group: Group) -> str:
+        """Return the words for all examples of a group ("men", "digits on red")."""
+        words = self.group(group)
+        if words.startswith(PREPOSITIONS):
+            return f"{self.noun} {words}"
+        return words if plural(words) else f"{self.noun} in the group {words}"
 
     def reason(self, text: object) -> str:
         """Return a metric's reason in the words of the data set ("no blond images")."""
@@ -139,13 +147,31 @@ class Names:
         return {}
 
 
-def plural(words: str) -> bool:
-    """Return whether the words begin with a plural noun: "men, young", "women", "faces".
+PREPOSITIONS = ("on ", "in ", "with ", "aged ", "without ", "of ")
+NOUNS = re.compile(r"\b(men|women|people|persons|children|adults|faces|girls|boys|images|digits)\b")
 
-    English gives no better sign than the ending; where it misleads, the sentence is stiff and
-    still right.
+
+def plural(words: str) -> bool:
+    """Return whether the words hold a plural noun before any comma: "men, young", "White faces".
+
+    English gives no better sign; where it misleads, the sentence is stiff and still right.
     """
-    first = words.split(",")[0].strip()
-    return first.endswith(
-        ("men", "people", "persons", "children", "adults", "faces", "girls", "boys")
-    )
+    return NOUNS.search(words.split(",")[0]) is not None
+
+
+def together(label: str, people: str) -> str:
+    """Join the words of a label and of a group.
+
+    >>> together("blond", "men, young"), together("digit 0", "on red")
+    ('blond men, young', 'digit 0 on red')
+    >>> together("male faces", "non-White faces"), together("women", "Black")
+    ('male non-White faces', 'women, Black')
+    """
+    noun = label.rpartition(" ")[2]
+    if people.startswith(PREPOSITIONS):
+        return f"{label} {people}"
+    if plural(noun) and noun in people.split(",")[0].split() and " " in label:
+        return f"{label.removesuffix(noun).strip()} {people}"
+    if plural(people) and not plural(label) and not label[-1:].isdigit():
+        return f"{label} {people}"
+    return f"{label}, {people}"

@@ -101,8 +101,8 @@ def _cells_table(
     names, several = Names(document), len(compared) > 1
     heads = [
         Head("Cell"),
-        Head(f"Accuracy, {compared[0].name}" if several else "Accuracy", True),
-        *(Head(f"Accuracy, {run.name}", True) for run in compared[1:]),
+        Head(f"Accuracy, {compared[0].brief}" if several else "Accuracy", True),
+        *(Head(f"Accuracy, {run.brief}", True) for run in compared[1:]),
         Head(names.noun.capitalize(), True),
         *([Head("Pattern")] if entry.get("alignment") else []),
     ]
@@ -217,7 +217,7 @@ def _encoders(document: Document) -> Table | None:
         ("worst_group_accuracy", "Worst cell"),
     ]
     paired = "conflict_accuracy" if known else "accuracy"
-    differs = f"{compared[0].name} minus it, {'conflicting, ' if known else ''}points"
+    differs = f"{compared[0].short} minus it, {'conflicting, ' if known else ''}points"
     heads = [
         Head("Encoder"),
         *(Head(title, True) for _, title in shown),

@@ -7,15 +7,27 @@ from typing import Any
 
 from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
-from debias_cl.checks.text import Sentence, say, spelled
+from debias_cl.checks.text import Sentence, capital, say, spelled
 from debias_cl.sections import words
 from debias_cl.sections.contract import Document
 from debias_cl.sections.lead import Lead
-from debias_cl.sections.reading import Chosen, cells, find, groups, leading, min_group, runs
+from debias_cl.sections.reading import (
+    Chosen,
+    cells,
+    find,
+    first_beside,
+    groups,
+    leading,
+    min_group,
+    runs,
+    threshold,
+)
 
 Answers = list[tuple[str, list[Sentence]]]
 COMPARED = 3
 UNKNOWN = 2
+DIFFERS = 0.05
+"""Gap of the truth from which the first screen speaks of it."""
 
 
 def questions(document: Document, found: Lead | None, metric: Chosen) -> Answers:
@@ -36,7 +48,8 @@ def questions(document: Document, found: Lead | None, metric: Chosen) -> Answers
 
 def by_how_much(document: Document, found: Lead) -> list[Sentence]:
     """Return the size of the gap, and that the truth differs as well where it does."""
-    return [words.extent(found.gap), *truth(document, found.attribute)]
+    differs = [] if found.conflict else truth(document, found.attribute)
+    return [words.extent(found.gap), *differs]
 
 
 def truth(document: Document, attribute: str) -> list[Sentence]:
@@ -45,7 +58,9 @@ def truth(document: Document, attribute: str) -> list[Sentence]:
     widening = root / "verdict" / attribute / "truth_widening"
     gap = leading(root / "disparities" / attribute, "demographic_parity_difference")
     truth_gap = (root / "verdict" / attribute / "truth_gap").number
-    if widening.number is None or truth_gap is None or truth_gap < 0.05:
+    if widening.number is None or truth_gap is None or truth_gap < DIFFERS:
+        return []
+    if widening.number >= threshold(document, "demographic_parity"):
         return []
     low = find(document, "groups", attribute, (gap / "lowest" / "group").value)
     high = find(document, "groups", attribute, (gap / "highest" / "group").value)
@@ -59,8 +74,12 @@ def for_whom(document: Document, found: Lead) -> list[Sentence]:
     said: list[Sentence] = []
     if (found.gap / "rate").value == "true_positive_rate" and names.binary:
         said = _missed(document, names, found)
-    elif worst.number is not None:
-        said = [words.worst_right(names, worst, len(cells(document, found.attribute)))]
+    else:
+        if worst.number is not None:
+            said = [words.worst_right(names, worst, len(cells(document, found.attribute)))]
+        lowest = worst / "unfiltered"
+        if lowest.number is not None and (lowest / "cell").value != (worst / "cell").value:
+            said.append(words.lowest_of_all(names, lowest))
     errors = root / "verdict" / found.attribute / "shortcut_errors"
     if errors.number is not None:
         said.append(words.shortcut(names, found.attribute, errors))
@@ -98,24 +117,28 @@ def _small(document: Document, names: Names, found: Lead) -> list[Sentence]:
 def next_to(document: Document, found: Lead) -> list[Sentence]:
     """Return rule 8 for each other run."""
     names, said = Names(document), []
-    audited = runs(document)[0]
+    audited, *others = runs(document)
     paired_name, where = "accuracy", f"all {names.noun}"
     entry = next(e for e in document["attributes"] if e["name"] == found.attribute)
     first = next(iter(document["attributes"]))["name"]
     if entry.get("alignment") and found.attribute == first:
         paired_name, where = "conflict_accuracy", f"conflicting {names.noun}"
-    for run in runs(document)[1 : 1 + COMPARED]:
+    told = COMPARED if len(others) <= COMPARED else COMPARED - 1
+    for run in first_beside(document, told):
         of = run.node / "disparities" / found.attribute
         gap = leading(of, found.measure)
         if found.conflict:
             gap = run.node / "attributes_overall" / found.attribute / found.measure
         if gap.number is not None:
             paired = run.node / "paired" / paired_name
-            if len(document["beside"]) > 1:
+            if len(others) > 1:
                 line = words.beside_several(audited.short, run.name, gap, paired, where)
             else:
                 line = words.beside(audited.short, run.name, names.noun, gap, paired, where)
             said.append(line)
+    left = len(others) - told
+    if said and left > 0:
+        said.append(say(f"{capital(spelled(left))} more stand in table 4a."))
     return said
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from debias_cl.checks.names import Names, plural
+from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import Sentence, of_hundred, say, show
 
@@ -31,12 +31,7 @@ def _called(names: Names, gap: Node, joint: str) -> Sentence:
 
 
 def _right(names: Names, gap: Node, joint: str) -> Sentence:
-    return _ends(gap, "It is right for ", lambda group: _people(names, group), "", joint)
-
-
-def _people(names: Names, group: dict[str, str]) -> str:
-    words = names.group(group)
-    return words if plural(words) else f"{names.noun} in the group {words}"
+    return _ends(gap, "It is right for ", names.people, "", joint)
 
 
 def _ends(
@@ -49,7 +44,7 @@ def _ends(
 
 
 def _selected(names: Names, gap: Node, joint: str) -> Sentence:
-    return _ends(gap, f"It calls {names.positive} ", lambda group: _people(names, group), "", joint)
+    return _ends(gap, f"It calls {names.positive} ", names.people, "", joint)
 
 
 SAID: dict[str, Callable[[Names, Node, str], Sentence]] = {

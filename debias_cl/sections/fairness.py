@@ -80,7 +80,7 @@ def _table(document: Document, attribute: str, compared: Sequence[Run], place: i
         Head("Ratio", True),
         Head("Lowest"),
         Head("Highest"),
-        *(Head(f"{run.name}: gap, points", True) for run in compared[1:]),
+        *(Head(f"{run.brief}: gap, points", True) for run in compared[1:]),
     ]
     rows = [
         _gap_row(document, names, attribute, key, told, compared)

@@ -15,7 +15,7 @@ from debias_cl.sections.reading import attributes, chosen, groups, low_first, mi
 
 SMALL_ROWS = 8
 """Most rows of the forest plot beside the verdict."""
-SMALL_RUNS = 5
+SMALL_RUNS = 7
 """Most encoders in it."""
 
 

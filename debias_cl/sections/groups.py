@@ -60,7 +60,7 @@ def _table(
         Head("Group"),
         Head(metric.head, True),
         *([Head(capital(metric.rows), True)] if metric.rate == "true_positive_rate" else []),
-        *(Head(f"{run.name}: {metric.head[:1].lower()}{metric.head[1:]}", True) for run in others),
+        *(Head(f"{run.brief}: {metric.head[:1].lower()}{metric.head[1:]}", True) for run in others),
         *(Head(title, True) for _, title in _more(document, metric)),
         Head("All " + Names(document).noun, True),
         Head("Share", True),

@@ -49,6 +49,12 @@ def runs(document: Document) -> list[Run]:
     return found
 
 
+def first_beside(document: Document, most: int) -> list[Run]:
+    """Return the runs to speak of first: those with the audited run's judge, in their order."""
+    audited, *others = runs(document)
+    return sorted(others, key=lambda run: run.judge != audited.judge)[:most]
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The metric that the groups are compared by.

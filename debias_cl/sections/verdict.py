@@ -33,8 +33,10 @@ from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.glance import pattern_forest, small_forest
 from debias_cl.sections.lead import Lead, lead, lead_sentence
 from debias_cl.sections.numbers import html
-from debias_cl.sections.reading import Run, attributes, both, chosen, leading, runs
+from debias_cl.sections.reading import Run, attributes, both, chosen, first_beside, leading, runs
 
+NAMED = 3
+"""Most other runs named in full."""
 COMPARED = 2
 """Most other runs in a tile; the table of encoders has all."""
 
@@ -97,6 +99,9 @@ def subject(document: Document) -> Sentence:
     first = say("Audited: ", Name(names.encoder(document)), described, ", on ")
     parts = [say(first, show(root / "n", count), f" {split}{names.noun}{place}.")]
     others = [run.name for run in runs(document)[1:]]
+    if len(others) > NAMED:
+        others = list(dict.fromkeys(run.short for run in runs(document)[1:]))
+        others = [f"{count(len(document['beside']))} pairs of encoder and judge ({both(others)})"]
     if others:
         parts.append(say("Beside it: ", both(others), f", same {names.noun}."))
     if names.binary:
@@ -117,7 +122,7 @@ def _key(document: Document, found: Lead | None) -> tuple[list[str], str]:
     """Return the runs that the small figure's key names, and what its dotted line is."""
     names = [run.name for run in runs(document)]
     if _by_pattern(document, found):
-        return ([names[0], names[1] if len(names) == 2 else "compared"][: len(names)], "")
+        return ([names[0], names[1] if len(names) == 2 else "the others"][: len(names)], "")
     return (names[:2], f"all, {names[0]}" if len(names) > 1 else "all")
 
 
@@ -129,7 +134,8 @@ def _a(judge: str) -> str:
 
 def tiles(document: Document, found: Lead | None) -> list[Tile]:
     """Return the five headline numbers; those that are undefined say why."""
-    names, compared = Names(document), runs(document)
+    names = Names(document)
+    compared = [runs(document)[0], *first_beside(document, COMPARED)]
     attribute = found.attribute if found else ""
     of = "attributes_overall"
     worst = Node(document) / "overall" / "worst_group_accuracy"
@@ -181,10 +187,10 @@ def _tile(compared: list[Run], title: str, path: tuple[str, ...], *, gap: bool =
     if small.number is not None:
         word = "lowest group, " if node / "lowest" else ""
         lines.append(html(say(word, show(small, n_equals))))
-    for run in compared[1 : 1 + COMPARED]:
+    for run in compared[1:]:
         other = _at(run.node, path)
         if other.number is not None:
-            lines.append(html(say(f"{run.brief} ", show(other, form))))
+            lines.append(html(say(f"{run.brief} ", show(other, form)), first=False))
     return Tile(title, html(say(show(node, form))), "points" if gap else "", tuple(lines))
 
 

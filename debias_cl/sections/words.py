@@ -109,6 +109,13 @@ def worst_right(names: Names, worst: Node, cells: int) -> Sentence:
     return say(start, f", the lowest of {spelled(cells)} cells.")
 
 
+def lowest_of_all(names: Names, lowest: Node) -> Sentence:
+    """Rule 7 for cells: the lowest of all, however few rows it rests on."""
+    start = say("The lowest of all cells, ", show(lowest, share))
+    middle = f" for {names.cell((lowest / 'cell').value)}, rests on "
+    return say(start, middle, show(lowest / "n", count), f" {names.noun}.")
+
+
 def hidden(who: str, cell: Node, accuracy: Node, noun: str) -> Sentence:
     """Rule 6, second half, for a cell under 5 % of the rows."""
     start = say("The overall accuracy of ", show(accuracy, share), " hides this, because ")
@@ -232,12 +239,16 @@ def useless(names: Names, answer: str, accuracy: Node) -> Sentence:
 
 def pattern(names: Names, attribute: str, overall: Node, joint: str) -> Sentence:
     """Rules 1 and 2 where the gap is that of aligned against conflicting cells."""
-    word = "on" if attribute.casefold() in ("colour", "color", "background") else "with"
-    name = names.attribute(attribute)
-    usual = f" of every 100 {names.noun} {word} their usual {name}{joint}"
-    first = say("It is right for ", show(overall / "aligned_accuracy", of_hundred), usual)
-    conflicting = show(overall / "conflict_accuracy", of_hundred)
-    return say(first, conflicting, f" of every 100 {word} another")
+    follow, other = "that follow the pattern of its training", "that break it"
+    if attribute.casefold() in BACKGROUNDS:
+        follow, other = f"on their usual {names.attribute(attribute)}", "on another"
+    aligned = show(overall / "aligned_accuracy", of_hundred)
+    first = say("It is right for ", aligned, f" of every 100 {names.noun} {follow}{joint}")
+    return say(first, show(overall / "conflict_accuracy", of_hundred), f" of every 100 {other}")
+
+
+BACKGROUNDS = ("colour", "color", "background")
+"""Attributes that an example stands on."""
 
 
 def shortcut(names: Names, attribute: str, errors: Node) -> Sentence:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from debias_cl.checks.names import Names
+import pytest
+
+from debias_cl.checks.names import Names, together
 
 Document = dict[str, Any]
 
@@ -46,3 +48,29 @@ def test_reasons_use_the_words(document: Document) -> None:
     names = Names(document)
     assert names.reason("no rows with Blond_Hair = 1") == "no blond images"
     assert names.reason("no rows predicted Blond_Hair = 1") == "never called blond"
+
+
+@pytest.mark.parametrize(
+    ("label", "people", "joined"),
+    [
+        ("blond", "men", "blond men"),
+        ("digit 0", "on red", "digit 0 on red"),
+        ("male faces", "non-White faces", "male non-White faces"),
+        ("male faces", "faces of other races", "male faces of other races"),
+        ("male faces", "aged 20-39", "male faces aged 20-39"),
+        ("male faces", "adults (20+)", "male faces, adults (20+)"),
+        ("women", "Black", "women, Black"),
+        ("blond", "not young", "blond, not young"),
+    ],
+)
+def test_words_of_label_and_group_join(label: str, people: str, joined: str) -> None:
+    assert together(label, people) == joined
+
+
+def test_a_group_stands_for_its_examples(document: Document) -> None:
+    names = Names(document)
+    assert names.people({"Male": "1"}) == "men"
+    document["attributes"][0]["words"] = {"0": "on red", "1": "Black"}
+    assert Names(document).people({"Male": "0"}) == "images on red"
+    assert Names(document).people({"Male": "1"}) == "images in the group Black"
+    assert Names(document).bare("Male", "0") == "red"

@@ -215,3 +215,18 @@ def test_many_levels_are_told_by_the_pattern() -> None:
         "It is right for 97 of every 100 digits on their usual colour, but 84 of every 100 on "
         "another"
     )
+
+
+def test_other_attributes_are_told_by_training() -> None:
+    overall = Node({"aligned_accuracy": {"value": 0.81}, "conflict_accuracy": {"value": 0.48}})
+    assert said(words.pattern(NAMES, "Male", overall, ", but ")) == (
+        "It is right for 81 of every 100 images that follow the pattern of its training, but 48 of "
+        "every 100 that break it"
+    )
+
+
+def test_the_lowest_of_all_cells_names_its_rows() -> None:
+    lowest = Node({"value": 0.0, "n": 9, "cell": {"Blond_Hair": "1", "Male": "1"}})
+    assert said(words.lowest_of_all(NAMES, lowest)) == (
+        "The lowest of all cells, 0.0% for blond men, rests on 9 images."
+    )
