@@ -178,7 +178,9 @@ def _message(names: Names, run: Run, attribute: str) -> str:
     """Return the title of a matrix: the run and its lowest cell."""
     worst = run.node / "attributes_overall" / attribute / "worst_group_accuracy"
     cell = (worst / "cell").value
-    title = f"{run.brief}: lowest for {names.cell(cell)}" if cell else run.name
+    if not cell or (worst / "unfiltered" / "cell").value != cell:
+        return run.name
+    title = f"{run.brief}: lowest for {names.cell(cell)}"
     return title if len(title) < 50 else run.name
 
 

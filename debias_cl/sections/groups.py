@@ -17,7 +17,6 @@ from debias_cl.sections.reading import (
     attributes,
     chosen,
     groups,
-    leading,
     low_first,
     min_group,
     runs,
@@ -118,8 +117,8 @@ def _small(document: Document, metric: Chosen, group: Node) -> str:
 
 def _is_lowest(document: Document, metric: Chosen, group: Node) -> bool:
     of = Node(document) / "disparities" / str((group / "attribute").value)
-    gap = leading(of, metric.disparity)
-    return bool(gap) and (gap / "lowest" / "group").value == (group / "group").value
+    gap = of / f"{metric.disparity}_min_group"
+    return gap.number is not None and (gap / "lowest" / "group").value == (group / "group").value
 
 
 def _figures(

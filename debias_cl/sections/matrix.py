@@ -64,16 +64,27 @@ def matrix(
             panel.text(middle, 10, name, anchor="center")
     for i, name in enumerate(rows):
         panel.text(0, top + (i + 0.5) * height, cut(name, int(left / 6.4)))
+    framed = many and any(square.aligned for line in squares for square in line)
     # Equal shades one after another: neighbours that look alike share one group in the file.
     placed = [(square, i, j) for i, line in enumerate(squares) for j, square in enumerate(line)]
-    for square, i, j in sorted(placed, key=lambda entry: _shade(entry[0])):
-        _fill(panel, square, left + j * width, top + i * height, width, height, many)
-    framed = many and any(square.aligned for line in squares for square in line)
-    for i, line in enumerate(squares):
-        for j, square in enumerate(line):
-            if square.aligned is framed and square.wrong is not None:
-                _frame(panel, left + j * width, top + i * height, width, height, many)
+    placed.sort(key=lambda entry: _shade(entry[0]))
+    size = Size(width, height, many)
+    for square, i, j in placed:
+        marked = square.aligned is framed
+        _fill(panel, square, left + j * width, top + i * height, size, marked=marked)
+    for square, i, j in placed:
+        if square.aligned is framed and square.wrong is not None:
+            _frame(panel, left + j * width, top + i * height, size)
     return panel.svg(figure, title, description)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width and height of a cell, and whether there are many."""
+
+    width: float
+    height: float
+    many: bool
 
 
 def _shade(square: Square) -> tuple[int, int]:
@@ -86,32 +97,33 @@ def _left(rows: Sequence[str], many: bool) -> float:
     return min(130.0, max(22.0 if many else 70.0, longest * 6.6 + 8))
 
 
-def _fill(
-    panel: Panel, square: Square, x: float, y: float, width: float, height: float, many: bool
-) -> None:
+def _fill(panel: Panel, square: Square, x: float, y: float, size: Size, *, marked: bool) -> None:
+    width, height = size.width, size.height
     if square.wrong is None:
         panel.box(x + 2, y + 2, width - 4, height - 4, edge="axis", dash=True)
         panel.text(x + width / 2, y + height / 2, DASH, anchor="center", token="muted")
         return
     step = heat(square.wrong)
-    panel.box(x + 1, y + 1, width - 2, height - 2, fill=f"q{step}")
-    middle = x + width / 2
-    words = [square.value] if many else [square.value, square.n]
-    if not many and height > 44 and square.aligned is not None:
+    # A frame stands on the background, apart from its cell: no shade can swallow it.
+    inset = (3.4 if size.many else 5.0) if marked else 1.0
+    panel.box(x + inset, y + inset, width - 2 * inset, height - 2 * inset, fill=f"q{step}")
+    words = [square.value] if size.many else [square.value, square.n]
+    if not size.many and height > 44 and square.aligned is not None:
         words.append("= aligned" if square.aligned else "≠ conflicting")
     first = y + height / 2 - 14 * (len(words) - 1) / 2
     for place, word in enumerate(words):
         panel.text(
-            middle,
+            x + width / 2,
             first + 14 * place,
             word,
             token=f"on{step}",
             anchor="center",
-            bold=place == 0 and not many,
-            size=9.5 if many else 11,
+            bold=place == 0 and not size.many,
+            size=9.5 if size.many else 11,
         )
 
 
-def _frame(panel: Panel, x: float, y: float, width: float, height: float, many: bool) -> None:
-    inset, line = (2.0, 1.6) if many else (2.25, 2.5)
-    panel.box(x + inset, y + inset, width - 2 * inset, height - 2 * inset, edge="ink", line=line)
+def _frame(panel: Panel, x: float, y: float, size: Size) -> None:
+    inset, line = (1.4, 1.5) if size.many else (2.0, 2.2)
+    width, height = size.width - 2 * inset, size.height - 2 * inset
+    panel.box(x + inset, y + inset, width, height, edge="ink", line=line)
