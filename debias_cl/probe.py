@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from debias_cl.config import ProbeConfig
 from debias_cl.errors import DataError, UsageError, did_you_mean
+from debias_cl.logistic import finite_rows
+from debias_cl.logistic import fit as fit_streamed
 from debias_cl.records import Annotations, Codes, Column, Features, Floats, Predictions
 
 MOST_ITERATIONS = 2000
@@ -25,6 +27,9 @@ TOLERANCE = 1e-6
 
 ONE_THREAD_BYTES = 64 * 2**20
 """Size of the standardised features below which the logistic probe keeps to one thread."""
+
+STREAMED_BYTES = 256 * 2**20
+"""Size of the standardised features above which they are never made, and rows come in chunks."""
 
 KNN_ROWS = 1024
 """Test rows whose similarities to all training rows are held at once."""
@@ -137,7 +142,7 @@ def _split(features: Features, name: str) -> Features:
             f"the features have no split '{name}'",
             expected=f"one of: {', '.join(sorted(set(features.split.tolist())))}",
         )
-    bad = np.asarray(~np.isfinite(part.values).all(axis=1))
+    bad = ~finite_rows(part.values)
     if bad.any():
         raise DataError(
             f"{int(bad.sum())} of {len(bad)} feature rows hold NaN or infinity",
@@ -197,7 +202,35 @@ def _standardised(task: Task) -> tuple[Values, Values]:
 
 
 def _logistic(task: Task, probe: ProbeConfig) -> Judgement:
-    """Multinomial logistic regression with an L2 penalty on standardised features (lbfgs)."""
+    """Multinomial logistic regression with an L2 penalty on standardised features (lbfgs).
+
+    The same objective, tolerance and limit either way: scikit-learn on a standardised float64 copy
+    while that is at most `STREAMED_BYTES`, else `debias_cl.logistic` on the rows where they are.
+    """
+    streamed = task.train.size * np.dtype(np.float64).itemsize > STREAMED_BYTES
+    found, classes, steps = (_by_chunks if streamed else _by_scikit_learn)(task, probe)
+    probability = np.zeros((len(task.test), task.classes))
+    probability[:, classes] = found
+    stopped = f"the logistic probe did not converge in {MOST_ITERATIONS} iterations"
+    return probability, (stopped,) if steps >= MOST_ITERATIONS else ()
+
+
+def _by_chunks(task: Task, probe: ProbeConfig) -> tuple[Floats, Codes, int]:
+    """Probabilities of the test rows, the classes that training has, and the iterations."""
+    classes, truth = np.unique(task.truth, return_inverse=True)
+    model = fit_streamed(
+        task.train,
+        truth,
+        task.weight,
+        c=probe.c,
+        tolerance=TOLERANCE,
+        most_iterations=MOST_ITERATIONS,
+    )
+    return model.probabilities(task.test), classes, model.iterations
+
+
+def _by_scikit_learn(task: Task, probe: ProbeConfig) -> tuple[Floats, Codes, int]:
+    """The same from scikit-learn."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
@@ -209,11 +242,7 @@ def _logistic(task: Task, probe: ProbeConfig) -> Judgement:
     with threadpool_limits(threads), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
         model.fit(train, task.truth, sample_weight=task.weight)
-    probability = np.zeros((len(test), task.classes))
-    probability[:, model.classes_] = model.predict_proba(test)
-    steps = int(np.max(model.n_iter_))
-    stopped = f"the logistic probe did not converge in {MOST_ITERATIONS} iterations"
-    return probability, (stopped,) if steps >= MOST_ITERATIONS else ()
+    return model.predict_proba(test), model.classes_, int(np.max(model.n_iter_))
 
 
 def _sgd(task: Task, probe: ProbeConfig) -> Judgement:

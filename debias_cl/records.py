@@ -148,11 +148,13 @@ class Features:
     encoder: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, split: str) -> Features:
-        """Return the rows of one split."""
+        """Return the rows of one split; the values are a view where its rows stand together."""
         mask = self.split == split
+        rows = np.flatnonzero(mask)
+        together = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
         return replace(
             self,
-            values=self.values[mask],
+            values=self.values[rows[0] : rows[-1] + 1] if together else self.values[mask],
             split=self.split[mask],
             annotations=self.annotations.take(mask),
         )

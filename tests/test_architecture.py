@@ -16,7 +16,7 @@ LAYERS = (
     ("errors", "files", "records", "registry", "config"),
     ("runs", "waists", "progress"),
     ("data", "losses"),
-    ("networks", "encoders", "formats", "wrappers", "checkpoint", "probe"),
+    ("networks", "encoders", "formats", "wrappers", "checkpoint", "logistic", "probe"),
     ("optim", "step", "fit", "features"),
     ("resolve",),
     ("training", "sources"),
