@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -90,6 +91,9 @@ def run_command(
     """
     import tyro
 
+    # Small networks leave threads waiting at every layer; on a busy machine threads that spin while
+    # they wait take the time of those that work. Read when torch is loaded, so set before.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = tyro.cli(
         kind,
