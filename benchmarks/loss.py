@@ -308,6 +308,12 @@ def main() -> None:
     for rows in options.rows:
         entries.append(measure(rows, options))
         show(entries[-1])
+        keep(entries, options)  # after each size, so that a run that is cut short loses nothing
+    print(f"\nwritten to {options.out}")
+
+
+def keep(entries: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Write what has been measured so far."""
     result = {
         "what": "forward + backward of contrastive losses",
         "settings": {"dim": DIM, "classes": CLASSES, "views": 2, "dtype": "float32"},
@@ -320,7 +326,6 @@ def main() -> None:
         "results": entries,
     }
     write_atomic(options.out, json.dumps(result, indent=1) + "\n")
-    print(f"\nwritten to {options.out}")
 
 
 if __name__ == "__main__":
