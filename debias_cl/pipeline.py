@@ -71,7 +71,7 @@ def evaluate(request: Request) -> Path:
         for source in sources
         for one in _judge(source, dataset, request, folder, main=source is sources[0])
     ]
-    audited, beside = judged[0], judged[1:]
+    audited, *beside = sorted(judged, key=lambda one: one.encoder["control"])
     facts = {**provenance(device), "seed": audited.encoder.get("seed")}
     facts["wall_seconds"] = round(time.monotonic() - started, 1)
     document = assemble(
@@ -185,7 +185,9 @@ def _judge(
         else:
             predictions = predict(features, probe, dataset.test_split, *positive, request.seed)
         predictions.save(folder / f"predictions{stem}{tail}.parquet")
-        yield Judged({**source.description, "judge": judge}, predictions, source.training)
+        control = probe is not None and probe.balanced
+        encoder = {**source.description, "judge": judge, "control": control}
+        yield Judged(encoder, predictions, source.training)
 
 
 def _judges(

@@ -16,7 +16,7 @@ from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.matrix import MANY, Square, matrix
 from debias_cl.sections.numbers import html
-from debias_cl.sections.reading import Run, attributes, cells, runs, same
+from debias_cl.sections.reading import Run, attributes, cells, drawn, runs, same
 from debias_cl.sections.table import (
     Cell,
     Head,
@@ -53,12 +53,12 @@ def _part(document: Document, entry: Mapping[str, Any], place: int) -> dict[str,
     found = cells(document, entry["name"])
     if not found:
         return {}
-    compared, place = runs(document), place + 1
+    compared, place = drawn(document), place + 1
     table = _cells_table(document, entry, found, compared, f"4{letter(2 * place - 1)}")
-    drawn = compared if not entry.get("of") else compared[:1]
+    pictured = compared if not entry.get("of") else compared[:1]
     figures = [
         _figure(document, entry, run, f"4.{place}.{turn}", f"f4{place}{turn}", table)
-        for turn, run in enumerate(drawn, start=1)
+        for turn, run in enumerate(pictured, start=1)
     ]
     return {
         "title": Names(document).attribute(entry["name"]),

@@ -14,12 +14,12 @@ from debias_cl.sections.lead import Lead
 from debias_cl.sections.reading import (
     Chosen,
     cells,
+    drawn,
     find,
     first_beside,
     groups,
     leading,
     min_group,
-    runs,
     threshold,
 )
 
@@ -34,7 +34,7 @@ def questions(document: Document, found: Lead | None, metric: Chosen) -> Answers
     """Return questions and answers in the order of the first screen; none without an answer."""
     if found is None:
         return [("What is unknown?", unknown(document, metric, None))]
-    compared = runs(document)[1:]
+    compared = drawn(document)[1:]
     name = f"Beside {compared[0].name}?" if len(compared) == 1 else "Beside the others?"
     asked = [
         ("By how much?", by_how_much(document, found)),
@@ -117,7 +117,7 @@ def _small(document: Document, names: Names, found: Lead) -> list[Sentence]:
 def next_to(document: Document, found: Lead) -> list[Sentence]:
     """Return rule 8 for each other run."""
     names, said = Names(document), []
-    audited, *others = runs(document)
+    audited, *others = drawn(document)
     paired_name, where = "accuracy", f"all {names.noun}"
     entry = next(e for e in document["attributes"] if e["name"] == found.attribute)
     first = next(iter(document["attributes"]))["name"]

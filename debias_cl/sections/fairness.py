@@ -23,7 +23,7 @@ from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.forest import Mark
 from debias_cl.sections.measures import MISSED, OTHERS, measures
-from debias_cl.sections.reading import Run, leading, min_group, runs, threshold
+from debias_cl.sections.reading import Run, drawn, leading, min_group, threshold
 from debias_cl.sections.table import (
     Cell,
     Head,
@@ -45,7 +45,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
     """Return definitions, a table an attribute, figures, what was left out."""
     if not document.get("disparities"):
         return "No attribute was given, so there are no gaps between groups."
-    compared, names = runs(document), Names(document)
+    compared, names = drawn(document), Names(document)
     found = list(document["disparities"])
     tables = [_table(document, name, compared, place) for place, name in enumerate(found)]
     return {

@@ -11,7 +11,7 @@ from debias_cl.sections.contract import Document
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.forest import ForestRow, forest
 from debias_cl.sections.groups import DESCRIPTION, forest_row, mark
-from debias_cl.sections.reading import attributes, chosen, groups, low_first, min_group, runs
+from debias_cl.sections.reading import attributes, chosen, drawn, groups, low_first, min_group
 
 SMALL_ROWS = 8
 """Most rows of the forest plot beside the verdict."""
@@ -21,7 +21,7 @@ SMALL_RUNS = 7
 
 def small_forest(document: Document) -> Figure | None:
     """Return the forest plot beside the verdict: groups of enough rows, lowest first."""
-    metric, compared, words = chosen(document), runs(document)[:2], Names(document)
+    metric, compared, words = chosen(document), drawn(document)[:2], Names(document)
     least = min_group(document)
     found = [
         group
@@ -51,7 +51,7 @@ def pattern_forest(document: Document) -> Figure:
     rows: list[ForestRow] = []
     for name, word in (("conflict_accuracy", "Conflicting"), ("aligned_accuracy", "Aligned")):
         rows.append(ForestRow(word))
-        for place, run in enumerate(runs(document)[:SMALL_RUNS]):
+        for place, run in enumerate(drawn(document)[:SMALL_RUNS]):
             value = run.node / "overall" / name
             n = "" if (value / "n").number is None else count((value / "n").number or 0)
             series = ("ref",) if place else ("run",)

@@ -16,10 +16,10 @@ from debias_cl.sections.reading import (
     Run,
     attributes,
     chosen,
+    drawn,
     groups,
     low_first,
     min_group,
-    runs,
     same,
 )
 from debias_cl.sections.table import Cell, Head, Table, count_cell, number, row_head, share_cell
@@ -32,7 +32,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
     """Return tables and figures of all groups."""
     if not document.get("groups"):
         return "No attribute was given, so there are no groups to compare."
-    metric, compared = chosen(document), runs(document)
+    metric, compared = chosen(document), drawn(document)
     single = [entry["name"] for entry in attributes(document, together=False)]
     joint = [entry["name"] for entry in attributes(document, together=True)]
     tables = [_table(document, metric, compared, single, "3a", "By one attribute")]
@@ -160,7 +160,7 @@ def _figure(
     fewer = f"; the {MOST_ROWS} lowest, {left} more in the table" if left else ""
     whole = f"{title} with 95% intervals; n is its rows{cut}{fewer}."
     heading = _message(document, metric, rate, names)
-    if len(runs(document)) > 2:
+    if len(drawn(document)) > 2:
         heading = f"Beside {pair[1].brief}"
     return Figure(identity, f"3.{place}", heading, whole, svg, "t3a", "table 3a")
 

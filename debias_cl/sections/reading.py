@@ -49,9 +49,14 @@ def runs(document: Document) -> list[Run]:
     return found
 
 
+def drawn(document: Document) -> list[Run]:
+    """Return the runs that figures and sentences compare; controls stand in table 4a alone."""
+    return [run for run in runs(document) if not (run.node / "encoder" / "control").value]
+
+
 def first_beside(document: Document, most: int) -> list[Run]:
     """Return the runs to speak of first: those with the audited run's judge, in their order."""
-    audited, *others = runs(document)
+    audited, *others = drawn(document)
     return sorted(others, key=lambda run: run.judge != audited.judge)[:most]
 
 

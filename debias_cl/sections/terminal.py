@@ -53,7 +53,7 @@ def _worst(document: Document, run: Run) -> Text:
     worst = run.node / "overall" / "worst_group_accuracy"
     cell, n = (worst / "cell").value, (worst / "n").number
     if worst.number is None or not cell:
-        return Text(f"{DASH} {(worst / 'reason').value or ''}".strip())
+        return Text(DASH)
     rows = "" if n is None else f", {n_equals(n)}"
     return Text(f"{share(worst.number)}  {Names(document).cell(cell)}{rows}")
 

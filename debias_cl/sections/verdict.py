@@ -33,7 +33,16 @@ from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.glance import pattern_forest, small_forest
 from debias_cl.sections.lead import Lead, lead, lead_sentence
 from debias_cl.sections.numbers import html
-from debias_cl.sections.reading import Run, attributes, both, chosen, first_beside, leading, runs
+from debias_cl.sections.reading import (
+    Run,
+    attributes,
+    both,
+    chosen,
+    drawn,
+    first_beside,
+    leading,
+    runs,
+)
 
 NAMED = 3
 """Most other runs named in full."""
@@ -120,7 +129,7 @@ def _by_pattern(document: Document, found: Lead | None) -> bool:
 
 def _key(document: Document, found: Lead | None) -> tuple[list[str], str]:
     """Return the runs that the small figure's key names, and what its dotted line is."""
-    names = [run.name for run in runs(document)]
+    names = [run.name for run in drawn(document)]
     if _by_pattern(document, found):
         return ([names[0], names[1] if len(names) == 2 else "the others"][: len(names)], "")
     return (names[:2], f"all, {names[0]}" if len(names) > 1 else "all")
@@ -135,7 +144,7 @@ def _a(judge: str) -> str:
 def tiles(document: Document, found: Lead | None) -> list[Tile]:
     """Return the five headline numbers; those that are undefined say why."""
     names = Names(document)
-    compared = [runs(document)[0], *first_beside(document, COMPARED)]
+    compared = [drawn(document)[0], *first_beside(document, COMPARED)]
     attribute = found.attribute if found else ""
     of = "attributes_overall"
     worst = Node(document) / "overall" / "worst_group_accuracy"
