@@ -41,8 +41,16 @@ class Pick:
 
     def read(self, table: Ints) -> tuple[Ints, Ints]:
         """Return successes and sizes, of shape (..., groups)."""
-        part = table[..., self.strata, :].sum(-2)
+        if len(self.strata) == 1:  # nothing to add up, nothing to copy
+            part = table[..., self.strata[0], :]
+        else:
+            part = table[..., self.strata, :].sum(-2)
         return part[..., self.outcome], part.sum(-1)
+
+    def successes(self, table: Ints) -> Ints:
+        """Return successes alone, of shape (..., groups): shuffling keeps the sizes."""
+        found: Ints = table[..., self.strata, self.outcome].sum(-1)
+        return found
 
 
 def replicates(table: Ints, wanted: int) -> int:
@@ -188,12 +196,12 @@ def chance(
     ratios = np.full(len(drawn), np.nan)
     statistic, reference = np.zeros(len(drawn)), 0.0
     for pick, mask in zip(picks, judged, strict=True):
-        x, n = pick.read(drawn)
-        rates = x[:, mask] / n[:, mask]
+        real, n = (counts[mask] for counts in pick.read(observed))
+        x = pick.successes(drawn)[:, mask]
+        rates = x / n
         gaps = np.maximum(gaps, rates.max(-1) - rates.min(-1))
         ratios = np.fmin(ratios, smallest_ratio(rates))
-        statistic += chi_square(x[:, mask], n[:, mask])
-        x, n = pick.read(observed)
-        reference += float(chi_square(x[mask], n[mask]))
+        statistic += chi_square(x, n)
+        reference += float(chi_square(real, n))
     p = p_value(reference, statistic)
     return _summary(gaps, ratios, np.ones(len(drawn)), p, len(drawn))

@@ -11,8 +11,13 @@ from typing import Any
 
 import matplotlib
 from markupsafe import Markup
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
 
 from debias_cl.checks.text import clean
 from debias_cl.sections.svg import compact
@@ -24,8 +29,6 @@ FONT = 11
 SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "debias_cl",
-    "text.parse_math": False,
-    "font.size": FONT,
     "path.simplify": False,
 }
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -60,6 +63,8 @@ class Figure:
 class Panel:
     """A drawing in pixels: x to the right, y downwards, colours by token.
 
+    Artists stand on the figure itself: axes, limits and styles would cost most of the drawing.
+
     Args:
         height: in user units.
         width: in user units.
@@ -67,14 +72,15 @@ class Panel:
 
     def __init__(self, height: float, width: float = WIDTH) -> None:
         self.width, self.height = width, height
-        with matplotlib.rc_context(SETTINGS):
-            self._drawing = Drawing(figsize=(width / 72, height / 72))
-            FigureCanvasSVG(self._drawing)
-            self._axes = self._drawing.add_axes((0, 0, 1, 1))
+        self._drawing = Drawing(figsize=(width / 72, height / 72))
+        FigureCanvasSVG(self._drawing)
         self._drawing.patch.set_visible(False)
-        self._axes.set_axis_off()
-        self._axes.set_xlim(0, width)
-        self._axes.set_ylim(height, 0)
+        pixels = Affine2D().scale(1 / width, -1 / height).translate(0, 1)
+        self._place = pixels + self._drawing.transSubfigure
+
+    def _add(self, artist: Artist) -> None:
+        artist.set_transform(self._place)
+        self._drawing.add_artist(artist)
 
     def text(
         self,
@@ -88,8 +94,8 @@ class Panel:
         size: float = FONT,
     ) -> None:
         """Write one line with its middle at y; it begins, ends or is centred at x."""
-        with matplotlib.rc_context(SETTINGS):
-            self._axes.text(
+        self._add(
+            Text(
                 x,
                 y + size * 0.36,
                 clean(words),
@@ -98,12 +104,14 @@ class Panel:
                 va="baseline",
                 fontsize=size,
                 fontweight="bold" if bold else "normal",
+                parse_math=False,
             )
+        )
 
     def upright(self, x: float, y: float, words: str, *, token: str = "ink") -> None:
         """Write one line that runs upwards from y, centred on x."""
-        with matplotlib.rc_context(SETTINGS):
-            self._axes.text(
+        self._add(
+            Text(
                 x + FONT * 0.36,
                 y,
                 clean(words),
@@ -112,7 +120,10 @@ class Panel:
                 rotation_mode="anchor",
                 ha="left",
                 va="baseline",
+                fontsize=FONT,
+                parse_math=False,
             )
+        )
 
     def line(
         self,
@@ -124,11 +135,12 @@ class Panel:
         dash: Sequence[float] = (),
     ) -> None:
         """Draw a line through points."""
-        style: str | tuple[float, Sequence[float]] = (0, tuple(dash)) if dash else "-"
-        (drawn,) = self._axes.plot(
-            xs, ys, color=ink(token), linewidth=width, linestyle=style, solid_capstyle="butt"
+        style: Any = (0, tuple(dash)) if dash else "-"
+        self._add(
+            Line2D(
+                xs, ys, color=ink(token), linewidth=width, linestyle=style, solid_capstyle="butt"
+            )
         )
-        drawn.set_clip_on(False)
 
     def box(
         self,
@@ -145,48 +157,46 @@ class Panel:
         """Draw a rectangle from its left upper corner."""
         xs, ys = [x, x + width, x + width, x, x], [y, y, y + height, y + height, y]
         if fill:
-            (drawn,) = self._axes.fill(xs, ys, facecolor=ink(fill), linewidth=0, edgecolor="none")
-            drawn.set_clip_on(False)
+            self._fill(xs, ys, fill)
         if edge:
-            (outline,) = self._axes.plot(
-                xs,
-                ys,
-                color=ink(edge),
-                linewidth=line,
-                linestyle=(0, (3, 2)) if dash else "-",
-                solid_joinstyle="miter",
-                dash_joinstyle="miter",
-                solid_capstyle="projecting",
+            self._add(
+                Line2D(
+                    xs,
+                    ys,
+                    color=ink(edge),
+                    linewidth=line,
+                    linestyle=(0, (3, 2)) if dash else "-",
+                    solid_joinstyle="miter",
+                    dash_joinstyle="miter",
+                    solid_capstyle="projecting",
+                )
             )
-            outline.set_clip_on(False)
+
+    def _fill(self, xs: Sequence[float], ys: Sequence[float], token: str) -> None:
+        corners = list(zip(xs, ys, strict=True))
+        self._add(Polygon(corners, facecolor=ink(token), linewidth=0, edgecolor="none"))
 
     def mark(self, x: float, y: float, series: str, *, size: float = 6.5) -> None:
         """Draw a series' marker: its shape tells it apart without colour."""
         hollow = series in HOLLOW
-        (drawn,) = self._axes.plot(
-            [x],
-            [y],
-            marker=MARKERS[series],
-            markersize=size - 0.5 if hollow else size,
-            color=ink(series),
-            markerfacecolor=ink("bg") if hollow else ink(series),
-            markeredgecolor=ink(series),
-            markeredgewidth=1.4 if hollow else 0,
-            linestyle="none",
+        self._add(
+            Line2D(
+                [x],
+                [y],
+                marker=MARKERS[series],
+                markersize=size - 0.5 if hollow else size,
+                color=ink(series),
+                markerfacecolor=ink("bg") if hollow else ink(series),
+                markeredgecolor=ink(series),
+                markeredgewidth=1.4 if hollow else 0,
+                linestyle="none",
+            )
         )
-        drawn.set_clip_on(False)
 
     def arrow(self, x: float, y: float, token: str, *, left: bool) -> None:
         """Draw the head of an interval that leaves the axis."""
         step = 5 if left else -5
-        (drawn,) = self._axes.fill(
-            [x, x + step, x + step],
-            [y, y - 3, y + 3],
-            facecolor=ink(token),
-            linewidth=0,
-            edgecolor="none",
-        )
-        drawn.set_clip_on(False)
+        self._fill([x, x + step, x + step], [y, y - 3, y + 3], token)
 
     def svg(self, figure: str, title: str, description: str) -> Markup:
         """Return the panel as inline SVG.
