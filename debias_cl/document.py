@@ -63,11 +63,17 @@ class Settings:
         return {**self.__dict__, "thresholds": dict(self.thresholds)}
 
 
-def describe_dataset(dataset: Dataset, spec: DatasetSpec) -> dict[str, Any]:
-    """Return the `dataset` object: splits with every cell's count, exclusions, notes."""
+def describe_dataset(dataset: Dataset, spec: DatasetSpec, title: str = "") -> dict[str, Any]:
+    """Return the `dataset` object: splits with every cell's count, exclusions, notes.
+
+    Args:
+        dataset: as loaded.
+        spec: its registry entry.
+        title: name for people where the data are the user's own (the manifest's file name).
+    """
     return {
         "name": dataset.name,
-        "title": spec.title,
+        "title": title or spec.title,
         "card": spec.card,
         "licence": spec.licence,
         "protocol": dataset.protocol,

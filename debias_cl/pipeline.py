@@ -77,7 +77,9 @@ def evaluate(request: Request) -> Path:
     document = assemble(
         audited,
         beside,
-        dataset=describe_dataset(dataset, DATASETS.get(dataset.name)),
+        dataset=describe_dataset(
+            dataset, DATASETS.get(dataset.name), Path(request.data.manifest).name
+        ),
         provenance=facts,
         settings=request.settings,
     )

@@ -27,6 +27,7 @@ from debias_cl.data import DATASETS
 from debias_cl.data.batches import Batches
 from debias_cl.data.contract import Dataset
 from debias_cl.data.views import Views
+from debias_cl.distributed import Ranks, processes
 from debias_cl.encoders import Encoder, build
 from debias_cl.errors import DataError, DebiasError, UsageError
 from debias_cl.features import KnnMonitor
@@ -109,19 +110,30 @@ def make_networks(config: TrainConfig, dataset: Dataset) -> tuple[Encoder, Train
 
 
 def train_run(config: TrainConfig, folder: Path, dataset: Dataset | None = None) -> Run:
-    """Train one run in this process, or go on with it; a finished one is returned as it is.
+    """Train one run, or go on with it; a finished one is returned as it is.
+
+    Started by torchrun, all its processes train this run together.
 
     Args:
         config: the whole resolved configuration.
         folder: the run folder, made where it is not there.
         dataset: already loaded; None loads it.
     """
-    # An unknown objective or a data set that is not there must not leave an empty run folder.
-    OBJECTIVES.get(config.objective.name)
-    dataset = dataset or DATASETS.get(config.data.dataset).load(config.data)
-    run = Run.create_or_open(folder, config)
+    with processes(config.device) as ranks:
+        return _train_together(config, folder, dataset, ranks)
+
+
+def _train_together(
+    config: TrainConfig, folder: Path, dataset: Dataset | None, ranks: Ranks
+) -> Run:
+    with ranks.in_turn():
+        # An unknown objective or a data set that is not there must not leave an empty run folder.
+        OBJECTIVES.get(config.objective.name)
+        dataset = dataset or DATASETS.get(config.data.dataset).load(config.data)
+        run = Run.create_or_open(folder, config)
     if run.finished:
         return run
+    device = ranks.device(config.device)
     encoder, objective = make_networks(config, dataset)
     views = Views(config.views, dataset.mean, dataset.std)
     train = dataset.splits["train"]
@@ -134,11 +146,13 @@ def train_run(config: TrainConfig, folder: Path, dataset: Dataset | None = None)
         views,
         batch_size=config.fit.batch_size,
         seed=config.seed,
-        device=config.device,
+        device=device,
         drop_last=config.fit.drop_last,
+        rank=ranks.rank,
+        world_size=ranks.size,
     )
-    monitor = KnnMonitor(dataset, views, config.device) if config.fit.monitor_every else None
-    fit(encoder, objective, batches, config, run, monitor, config.device)
+    monitor = KnnMonitor(dataset, views, device, ranks=ranks) if config.fit.monitor_every else None
+    fit(encoder, objective, batches, config, run, monitor, device, ranks=ranks)
     return run
 
 
@@ -147,8 +161,7 @@ class _Child:
     run: Run
     process: subprocess.Popen[str]
     said: IO[str]
-    epochs: int = 0
-    bar: TaskID = TaskID(0)
+    bar: TaskID | None = None
 
 
 def train_all(configs: Sequence[TrainConfig], folders: Sequence[Path]) -> list[Run]:
@@ -226,6 +239,7 @@ def _bars() -> Progress:
 def _show(bars: Progress, children: Sequence[_Child]) -> None:
     for child in children:
         entries = child.run.entries()
+        assert child.bar is not None
         rate = f"{entries[-1]['images_per_second']:,.0f} images/s" if entries else ""
         bars.update(child.bar, completed=len(entries), rate=rate)
 

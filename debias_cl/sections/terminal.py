@@ -11,7 +11,7 @@ from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import DASH, bare_share, between, n_equals, share, show
 from debias_cl.sections.contract import Document
 from debias_cl.sections.lead import lead, lead_sentence
-from debias_cl.sections.reading import Run, chosen, runs
+from debias_cl.sections.reading import Run, chosen, min_group, runs
 from debias_cl.sections.verdict import counts
 
 SHOWN = (
@@ -30,32 +30,45 @@ def summary(document: Document) -> RenderableType:
     sentence = lead_sentence(document, lead(document), chosen(document))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("encoder", overflow="fold")
-    table.add_column("judge", overflow="fold")
     for _, title in SHOWN:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("worst cell", overflow="fold")
     for run in runs(document):
         values = [_value(run.node / "overall" / name) for name, _ in SHOWN]
-        judge = run.judge or "as given"
-        table.add_row(Text(run.short), Text(judge), *values, _worst(document, run))
-    return Group(Text(str(sentence), style="bold"), Text(), table, Text(), _counts(document))
+        table.add_row(_lines(run.short, run.judge), *values, _worst(document, run))
+    head = Text(str(sentence), style="bold")
+    return Group(head, Text(), table, *_footnote(document), Text(), _counts(document))
 
 
 def _value(node: Node) -> Text:
     if node.number is None:
         return Text(DASH)
     interval = between(node, bare_share)
-    text = Text(str(show(node, share).text))  # type: ignore[union-attr]
-    return text.append(f" ({interval})", style="dim") if interval else text
+    value = str(show(node, share).text)  # type: ignore[union-attr]
+    return _lines(value, f"({interval})" if interval else "")
 
 
 def _worst(document: Document, run: Run) -> Text:
-    worst = run.node / "overall" / "worst_group_accuracy"
+    """Return the lowest cell of enough rows, else the lowest of all, marked."""
+    judged = run.node / "overall" / "worst_group_accuracy"
+    worst = judged if judged.number is not None else judged / "unfiltered"
     cell, n = (worst / "cell").value, (worst / "n").number
     if worst.number is None or not cell:
         return Text(DASH)
-    rows = "" if n is None else f", {n_equals(n)}"
-    return Text(f"{share(worst.number)}  {Names(document).cell(cell)}{rows}")
+    few = "" if worst is judged else "*"
+    rows = "" if n is None else f"  {n_equals(n)}{few}"
+    return _lines(f"{share(worst.number)}{rows}", Names(document).cell(cell))
+
+
+def _lines(first: str, second: str) -> Text:
+    return Text(first).append(f"\n{second}" if second else "", style="dim")
+
+
+def _footnote(document: Document) -> list[RenderableType]:
+    judged = [run.node / "overall" / "worst_group_accuracy" for run in runs(document)]
+    few = any(node.number is None and (node / "unfiltered").number is not None for node in judged)
+    least = min_group(document)
+    return [Text(f"* fewer than {least:.0f} rows: shown, not judged", style="dim")] if few else []
 
 
 def _counts(document: Document) -> Text:
