@@ -127,6 +127,8 @@ class FitConfig:
     channels_last: bool = False
     compile: bool = False
     drop_last: bool = True
+    sync_batch_norm: bool = False
+    """With several GPUs: batch norm sees the whole batch, not its process's share (slower)."""
     monitor_every: int = 1
     """Epochs between kNN accuracies on aligned and conflicting validation examples; 0 is never."""
 

@@ -14,6 +14,7 @@ from torch import nn
 from debias_cl.data.batches import plain_batches
 from debias_cl.data.contract import Dataset, LabelledImages
 from debias_cl.data.views import Views
+from debias_cl.distributed import ALONE, Ranks
 from debias_cl.encoders import Encoder
 from debias_cl.errors import UsageError
 from debias_cl.losses.contract import TrainingObjective
@@ -38,6 +39,7 @@ def extract(
     device: str | torch.device = "cpu",
     batch_size: int = 0,
     about: Mapping[str, Any] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Features:
     """Return the encoder's features of all splits, without augmentation, in evaluation mode.
 
@@ -48,9 +50,10 @@ def extract(
         device: where the encoder is.
         batch_size: pictures at once; 0 takes what the device likes.
         about: JSON-able facts for `Features.encoder` beside the architecture.
+        ranks: processes that share the rows; every one gets the features of all.
     """
     parts = {
-        name: features_of(encoder, split.images, views, device, batch_size)
+        name: features_of(encoder, split.images, views, device, batch_size, ranks)
         for name, split in dataset.splits.items()
     }
     split = np.concatenate([np.full(len(values), name) for name, values in parts.items()])
@@ -71,13 +74,21 @@ def features_of(
     views: Views,
     device: str | torch.device = "cpu",
     batch_size: int = 0,
+    ranks: Ranks = ALONE,
 ) -> npt.NDArray[np.float32]:
-    """Return (n, D) float32 features of (n, H, W, 3) uint8 pictures, in evaluation mode."""
+    """Return (n, D) float32 features of (n, H, W, 3) uint8 pictures, in evaluation mode.
+
+    Several processes each take an even share of the pictures, and all return all features; fewer
+    pictures than processes are looked at by each.
+    """
+    n, ranks = len(images), ranks if len(images) >= ranks.size else ALONE
+    own = images[slice(*ranks.share(n))]
     size = batch_size or BATCH.get(torch.device(device).type, BATCH_ELSEWHERE)
     with evaluating(encoder), torch.inference_mode():
         # Collected on the device: a copy a batch would stop an accelerator's queue.
-        found = [encoder(batch).float() for batch in plain_batches(images, views, size, device)]
-        values: npt.NDArray[np.float32] = torch.cat(found).cpu().numpy()
+        found = [encoder(batch).float() for batch in plain_batches(own, views, size, device)]
+        everyone = ranks.rows_of_all(torch.cat(found), n)
+        values: npt.NDArray[np.float32] = everyone.cpu().numpy()
     return values
 
 
@@ -115,12 +126,18 @@ class KnnMonitor:
         views: whose statistics and size are used.
         device: where the encoder is.
         seed: of the subsamples.
+        ranks: processes that share the pictures; all must call it, the first gets the answer.
     """
 
     def __init__(
-        self, dataset: Dataset, views: Views, device: str | torch.device = "cpu", seed: int = 0
+        self,
+        dataset: Dataset,
+        views: Views,
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.views, self.device = views, device
+        self.views, self.device, self.ranks = views, device, ranks
         self.classes = len(dataset.label.levels)
         rng = np.random.default_rng(seed)
         self.parts = {
@@ -135,9 +152,11 @@ class KnnMonitor:
             return {}
         train, validation = self.parts["train"], self.parts["validation"]
         ours, theirs = (
-            features_of(encoder, part.images, self.views, self.device)
+            features_of(encoder, part.images, self.views, self.device, ranks=self.ranks)
             for part in (train, validation)
         )
+        if not self.ranks.first:
+            return {}
         truth = train.annotations.truth
         assert truth is not None
         shares = knn_shares(ours, truth, theirs, NEIGHBOURS, self.classes)

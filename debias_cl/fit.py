@@ -18,12 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from debias_cl.config import TrainConfig, to_dict
+from debias_cl.distributed import ALONE, Ranks
 from debias_cl.encoders import Encoder
 from debias_cl.errors import CheckpointError, UsageError
 from debias_cl.files import replacing, write_atomic
 from debias_cl.losses.contract import Targets, TrainingObjective
 from debias_cl.optim import build_optimizer, learning_rate
 from debias_cl.progress import Progress
+from debias_cl.randomness import random_state, set_random_state
 from debias_cl.runs import Run
 from debias_cl.step import TrainStep
 
@@ -55,9 +57,7 @@ def fit(
     run: Run,
     monitor: Monitor | None = None,
     device: str | torch.device = "cpu",
-    *,
-    wrap: Callable[[TrainStep], nn.Module] = lambda step: step,
-    writes: bool = True,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train until `config.fit.epochs` are done, or go on where the run stopped.
 
@@ -68,16 +68,17 @@ def fit(
     Args:
         encoder: trained in place.
         objective: heads and loss, trained in place.
-        batches: of the training split.
+        batches: of the training split; this process's share of each batch.
         config: `optimizer`, `fit`, `seed` are read.
         run: the folder.
-        monitor: called with the encoder every `fit.monitor_every` epochs; its result is logged.
+        monitor: called with the encoder every `fit.monitor_every` epochs, in every process; the
+            first one's result is logged.
         device: "cpu", "cuda", "mps".
-        wrap: makes of the step what is called (DistributedDataParallel).
-        writes: whether this process writes files and shows progress (rank 0).
+        ranks: the processes that train together; the first alone writes and shows progress.
 
     Raises:
-        UsageError: the loss is not finite; what was saved before stays as it is.
+        UsageError: the loss is not finite; what was saved before stays as it is. Or the processes
+            do not see the same run folder.
         CheckpointError: `last.pt` cannot be read.
         KeyboardInterrupt: with a message that says how to go on.
     """
@@ -86,10 +87,10 @@ def fit(
         for part in (encoder, objective):
             part.to(device)
         return
-    loop = _Loop(encoder, objective, batches, config, run, torch.device(device), wrap, writes)
+    loop = _Loop(encoder, objective, batches, config, run, torch.device(device), ranks)
     done = loop.resume()
     title = f"{config.objective.name} on {config.data.dataset}"
-    shown = Progress(title, config.fit.epochs, len(batches), done) if writes else None
+    shown = Progress(title, config.fit.epochs, len(batches), done) if ranks.first else None
     try:
         with shown or nullcontext():
             for epoch in range(done, config.fit.epochs):
@@ -100,7 +101,7 @@ def fit(
                     shown.epoch(entry)
     except KeyboardInterrupt as stop:
         folder = shlex.quote(str(run.folder))
-        message = f"Go on with: python -m debias_cl.train --run {folder}"
+        message = f"Go on with: {ranks.command('debias_cl.train')} --run {folder}"
         raise KeyboardInterrupt(message) from stop
     loop.finish()
 
@@ -138,18 +139,17 @@ class _Loop:
         config: TrainConfig,
         run: Run,
         device: torch.device,
-        wrap: Callable[[TrainStep], nn.Module],
-        writes: bool,
+        ranks: Ranks,
     ) -> None:
         encoder.to(device)
         objective.to(device)
         if config.fit.channels_last:
             encoder.to(memory_format=torch.channels_last)
         self.encoder, self.objective, self.batches = encoder, objective, batches
-        self.config, self.run, self.device, self.writes = config, run, device, writes
-        torch.manual_seed(config.seed)  # dropout and the like, whatever came before
+        self.config, self.run, self.device, self.ranks = config, run, device, ranks
+        torch.manual_seed(config.seed + ranks.rank)  # dropout and the like, whatever came before
         self.step = TrainStep(encoder, objective, config.fit)
-        self.wrapped = wrap(self.step)
+        self.wrapped = ranks.wrap(self.step, config.fit)
         self.optimizer = build_optimizer(self.step.parameters(), config.optimizer, device)
         self.seconds = 0.0
 
@@ -158,17 +158,19 @@ class _Loop:
         start = time.perf_counter()
         self.wrapped.train()
         losses: list[Tensor] = []
-        images, rate = 0, 0.0
+        images, own, rate = 0, 0, 0.0
         look = CHECK_EVERY.get(self.device.type, CHECK_EVERY_ELSEWHERE)
         for i, (views, targets) in enumerate(self.batches.epoch(epoch)):
             rate = self._set_rate(epoch + i / len(self.batches))
             losses.append(self._update(views, targets))
-            images += len(views)
+            images += targets.share[1] if targets.share else len(views)
+            own += len(views)
             if (i + 1) % look == 0:
                 self._check(losses[-look:], epoch, i + 1)
             if count:
                 count()
         self._check(losses, epoch, len(losses))
+        self.ranks.take_buffers_of_first(self.step)
         seconds = time.perf_counter() - start
         return {
             "epoch": epoch + 1,
@@ -176,7 +178,7 @@ class _Loop:
             "learning_rate": rate,
             "images_per_second": images / seconds,
             "wall_seconds": seconds,
-            **self.objective.diagnostics(),
+            **self.ranks.mean(self.objective.diagnostics(), own),
             **self._remarks(epoch),
         }
 
@@ -191,17 +193,28 @@ class _Loop:
 
     def resume(self) -> int:
         """Load `last.pt` where there is one; return the number of epochs that are done."""
+        done = self._load() if self.run.last.exists() else 0
+        found = self.ranks.collected(done)
+        if found != [done] * len(found):
+            raise UsageError(
+                f"the processes find {found} epochs done",
+                where=str(self.run.folder),
+                expected="one run folder, on a file system that all machines share",
+            )
+        if self.ranks.first:
+            self.run.rewind(done)
+        return done
+
+    def _load(self) -> int:
         path = self.run.last
-        if not path.exists():
-            if self.writes:
-                self.run.rewind(0)
-            return 0
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             self.encoder.load_state_dict(state["encoder"])
             self.objective.load_state_dict(state["objective"])
             self.optimizer.load_state_dict(state["optimizer"])
-            _set_random_state(state["random"])
+            of_each = state["random"]
+            own = self.ranks.rank if len(of_each) == self.ranks.size else 0
+            set_random_state(of_each[own])
         except Exception as error:  # torch raises half a dozen types for a damaged file
             raise CheckpointError(
                 f"what resumes this run cannot be read: {error}",
@@ -209,15 +222,13 @@ class _Loop:
                 remedy="delete this file to begin the run again",
             ) from error
         self.seconds = float(state["seconds"])
-        done = int(state["epoch"])
-        if self.writes:
-            self.run.rewind(done)
-        return done
+        return int(state["epoch"])
 
     def save(self, done: int, entry: Mapping[str, Any]) -> None:
         """Log an epoch, then write what resumes after it: a kill in between repeats the epoch."""
         self.seconds += entry["wall_seconds"] + entry.get("monitor_seconds", 0.0)
-        if not self.writes:
+        random = self.ranks.collected(random_state())
+        if not self.ranks.first:
             return
         self.run.log(entry)
         state = {
@@ -226,14 +237,14 @@ class _Loop:
             "encoder": self.encoder.state_dict(),
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": _random_state(),
+            "random": random,
         }
         with replacing(self.run.last) as temporary:
             torch.save(state, temporary)
 
     def finish(self) -> None:
         """Write the finished weights, then the mark."""
-        if not self.writes:
+        if not self.ranks.first:
             return
         about = {
             "format": FORMAT,
@@ -276,7 +287,8 @@ class _Loop:
 
     def _remarks(self, epoch: int) -> dict[str, str]:
         """What the first epoch's log line says once."""
-        notes = (self.encoder.note, getattr(self.batches, "note", ""), self.step.note)
+        ours = (self.step.note, self.ranks.note(self.step))
+        notes = (self.encoder.note, getattr(self.batches, "note", ""), *ours)
         text = "; ".join(note for note in notes if note)
         return {"note": text} if text and epoch == 0 else {}
 
@@ -288,14 +300,3 @@ def _packed(module: nn.Module, about: Mapping[str, Any]) -> bytes:
         for name, value in module.state_dict().items()
     }
     return safetensors.torch.save(tensors, {"debias_cl": json.dumps(about)})
-
-
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-
-def _set_random_state(state: Mapping[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])

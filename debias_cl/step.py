@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from debias_cl.config import FitConfig
+from debias_cl.distributed import added_up, gathered, replicated
 from debias_cl.losses.contract import Targets, TrainingObjective
 
 
@@ -40,7 +41,16 @@ class TrainStep(nn.Module):
             features = self._features(rows, self.config.chunk_size * each)
         if features.dtype in (torch.bfloat16, torch.float16):
             features = features.float()
-        loss: Tensor = self.objective(features.reshape(count, each, -1), targets)
+        return self._loss(features.reshape(count, each, -1), targets)
+
+    def _loss(self, features: Tensor, targets: Targets) -> Tensor:
+        """The whole batch's loss, also where this process has a share of the batch."""
+        if targets.share is None:
+            loss: Tensor = self.objective(features, targets)
+        elif self.objective.shares:
+            loss = added_up(self.objective(features, targets))
+        else:
+            loss = self.objective(replicated(features, targets.share[1]), _of_all(targets))
         return loss
 
     def _features(self, rows: Tensor, chunk: int) -> Tensor:
@@ -65,6 +75,14 @@ class TrainStep(nn.Module):
 
     def _contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _running_statistics_kept(self.encoder)
+
+
+def _of_all(targets: Targets) -> Targets:
+    """The targets of all processes, from this one's share."""
+    assert targets.share is not None
+    known = [t for t in (targets.label, targets.index, targets.bias) if t is not None]
+    label, index, *bias = gathered(torch.stack(known, dim=1), targets.share[1]).unbind(1)
+    return Targets(label, bias[0] if bias else None, index)
 
 
 @contextmanager

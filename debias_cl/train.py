@@ -31,6 +31,7 @@ class TrainOptions(DataOptions):
 def train(options: TrainOptions) -> int:
     """Resolve the configuration, train (or go on), print where the run is."""
     from debias_cl import training
+    from debias_cl.distributed import launched
     from debias_cl.resolve import run_name
 
     folder = Path(options.run) if options.run else None
@@ -46,7 +47,8 @@ def train(options: TrainOptions) -> int:
             overrides=options.set,
         )
         run = training.train_run(config, folder or Path("runs") / run_name(config))
-    print(f"finished: {run.folder}")
+    if launched().first:
+        print(f"finished: {run.folder}")
     return 0
 
 

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "debias_cl"
 
 LAYERS = (
     ("errors", "files", "records", "registry", "config"),
-    ("runs", "waists", "progress"),
+    ("runs", "waists", "progress", "distributed", "randomness"),
     ("data", "losses"),
     ("networks", "encoders", "formats", "wrappers", "checkpoint", "logistic", "probe"),
     ("optim", "step", "fit", "features"),

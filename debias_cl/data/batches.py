@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from debias_cl.data.views import Views
+from debias_cl.distributed import even_share
 from debias_cl.errors import DataError, UsageError
 from debias_cl.losses.contract import Targets, seeded
 from debias_cl.records import Codes
@@ -52,7 +53,7 @@ class Batches:
         resident: whether the pictures are kept on the device.
 
     Raises:
-        UsageError: the batch size is below 1.
+        UsageError: the batch size is below 1, or below the number of processes.
         DataError: the pictures are none, or not of that shape, or the codes of another number.
     """
 
@@ -74,6 +75,12 @@ class Batches:
         if batch_size < 1:
             raise UsageError(f"the batch size is {batch_size}", expected="at least 1")
         _check(images, label, bias)
+        if min(batch_size, len(images)) < world_size:
+            raise UsageError(
+                f"a batch of {min(batch_size, len(images))} pictures cannot be shared by "
+                f"{world_size} processes",
+                expected="at least one picture for each",
+            )
         self.views, self.seed, self.device = views, seed, torch.device(device)
         self.batch_size, self.rank, self.world_size = batch_size, rank, world_size
         self._label = torch.tensor(label, dtype=torch.int64)
@@ -100,7 +107,7 @@ class Batches:
         order = torch.randperm(len(self._images), generator=seeded(_mix(self.seed, epoch, 0)))
         generator = torch.Generator(self.device).manual_seed(_mix(self.seed, epoch, 1))
         starts = np.cumsum([0, *self._sizes])
-        shares = [self._share(size) for size in self._sizes]
+        shares = [even_share(size, self.rank, self.world_size) for size in self._sizes]
         indices = [
             order[start + first : start + last]
             for start, (first, last) in zip(starts, shares, strict=False)
@@ -108,17 +115,15 @@ class Batches:
         for index, pictures, (first, _), size in zip(
             indices, self._read(indices), shares, self._sizes, strict=True
         ):
-            yield self.views(pictures, generator, (first, size)), self._targets(index)
+            share = (first, size)
+            yield self.views(pictures, generator, share), self._targets(index, share)
 
-    def _share(self, size: int) -> tuple[int, int]:
-        """First and last row (exclusive) of this process in a batch of that size."""
-        return size * self.rank // self.world_size, size * (self.rank + 1) // self.world_size
-
-    def _targets(self, index: Tensor) -> Targets:
+    def _targets(self, index: Tensor, share: tuple[int, int]) -> Targets:
         return Targets(
             label=self._label[index].to(self.device),
             bias=None if self._bias is None else self._bias[index].to(self.device),
             index=index.to(self.device),
+            share=share if self.world_size > 1 else None,
         )
 
     def _read(self, indices: Sequence[Tensor]) -> Iterator[Tensor]:

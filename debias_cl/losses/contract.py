@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from debias_cl.config import ObjectiveConfig
+from debias_cl.distributed import gathered
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,14 @@ class Targets:
         label: (B,) int64.
         bias: (B,) int64 codes of the first bias attribute; None where there is none.
         index: (B,) int64 row numbers in the training split.
+        share: (first, total) where these are the rows from `first` on of a batch of `total` images
+            that several processes share; None where they are the whole batch.
     """
 
     label: Tensor
     bias: Tensor | None
     index: Tensor
+    share: tuple[int, int] | None = None
 
 
 class TrainingObjective(nn.Module):
@@ -53,9 +57,14 @@ class TrainingObjective(nn.Module):
     classifier), so that their parameters are trained beside the encoder's.
     `predict(features (n, D))` returns (n, K) logits where it has a classifier of its own.
     `diagnostics()` returns floats for the log, read and reset once an epoch.
+
+    Where several processes share a batch, every process is given the whole batch's features, and
+    computes the whole loss; nothing need be done for that. With `shares`, each is given its own
+    rows with `targets.share`, and returns its part of the loss: the parts must add up to the loss.
     """
 
     has_classifier = False
+    shares = False
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
         """Return the loss of a batch: features (B, V, D) float, a scalar float32 or float64."""
@@ -122,12 +131,22 @@ class Contrastive(TrainingObjective):
         self.head = ProjectionHead(context.feature_dim, context.config.projection)
         self.loss = loss
         self.use_label = use_label
+        self.shares = bool(getattr(loss, "shares", False))
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
         """Project and contrast: features (B, V, D)."""
         projections = self.head(features)
-        loss: Tensor = self.loss(projections, targets.label if self.use_label else None)
-        return loss
+        label = targets.label if self.use_label else None
+        if targets.share is None:
+            loss: Tensor = self.loss(projections, label)
+            return loss
+        first, total = targets.share
+        part: Tensor = self.loss(
+            gathered(projections, total),
+            None if label is None else gathered(label, total),
+            sources=slice(first, first + len(projections)),
+        )
+        return part
 
     def diagnostics(self) -> dict[str, float]:
         """Pass on what the loss counted (anchors without negatives, ...)."""

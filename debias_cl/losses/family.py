@@ -182,6 +182,9 @@ class FamilyLoss(nn.Module):
     tile = 0
     """Rows of a tile; 0 chooses by the number of rows and the device."""
 
+    shares = True
+    """Whether it takes `sources`, so that several processes can each compute a part."""
+
     looks_at_labels = True
     """Whether labels matter; where not, they may be given and every image is its own label."""
 
