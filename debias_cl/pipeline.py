@@ -65,7 +65,7 @@ def evaluate(request: Request) -> Path:
         dataset, sources = _checkpoint_sources(request, device)
     else:
         dataset, sources = _run_sources(request, device)
-    folder = Path(request.out) / sources[0].name
+    folder = Path(request.out) / _report_name(sources[0], request)
     judged = [
         one
         for source in sources
@@ -89,6 +89,19 @@ def evaluate(request: Request) -> Path:
     return report
 
 
+def _report_name(source: Source, request: Request) -> str:
+    """Return the report's folder: the run's name, and what was asked of it besides its own data.
+
+    A checkpoint looked at on another data set, or by another attribute, is another report.
+    """
+    data = request.data
+    if not (request.checkpoint or request.run):
+        return source.name
+    dataset = Path(data.manifest).stem or (data.dataset if request.checkpoint else "")
+    parts = [source.name, dataset, data.attr, "-".join(data.bias_attr), data.protocol]
+    return "-".join(part for part in parts if part)
+
+
 def _checkpoint_sources(request: Request, device: str) -> tuple[Dataset, list[Source]]:
     source = from_checkpoint(Path(request.checkpoint), request.arch, request.image_size, device)
     data = replace(resolve_data(request.data), image_size=source.image_size)
@@ -104,10 +117,28 @@ def _run_sources(request: Request, device: str) -> tuple[Dataset, list[Source]]:
     for config, folder in _beside(request, configs[0]):
         configs.append(config)
         folders.append(folder)
-    data = replace(configs[0].data, data_root=request.data.data_root)
+    data = _asked_of(audited, request)
     dataset = DATASETS.get(data.dataset).load(data)  # first: data that is missing is said at once
     runs = train_all(configs, folders)
     return dataset, [from_run(run, dataset, device) for run in runs]
+
+
+def _asked_of(run: Run, request: Request) -> DataConfig:
+    """Return the run's data, with the label, attributes and so on that were asked for instead.
+
+    Raises:
+        UsageError: another data set was named than the run's.
+    """
+    asked, have = request.data, run.config.data
+    if asked.dataset not in (have.dataset, DataConfig().dataset):
+        raise UsageError(
+            f"this run was trained on {have.dataset}, not on {asked.dataset}",
+            where=str(run.folder),
+            remedy=f"leave --dataset out, or --checkpoint {run.weights} --dataset {asked.dataset}",
+        )
+    free = ("attr", "bias_attr", "protocol", "manifest", "missing", "positive")
+    given = {name: getattr(asked, name) for name in free if getattr(asked, name)}
+    return replace(have, data_root=asked.data_root, **given)
 
 
 def _audited_run(request: Request, device: str) -> Run:

@@ -13,13 +13,13 @@ from debias_cl.checkpoint import load_encoder
 from debias_cl.config import ViewsConfig, to_dict
 from debias_cl.data.contract import Dataset
 from debias_cl.data.views import Views
-from debias_cl.encoders import Encoder
+from debias_cl.encoders import Encoder, build
 from debias_cl.errors import UsageError
 from debias_cl.fit import load_finished
 from debias_cl.losses import OBJECTIVES
 from debias_cl.losses.contract import TrainingObjective
 from debias_cl.runs import Run
-from debias_cl.training import make_networks
+from debias_cl.training import make_objective
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -65,13 +65,16 @@ def from_run(run: Run, dataset: Dataset, device: str) -> Source:
             remedy=f"python -m debias_cl.train --run {run.folder}",
         )
     config = run.config
-    encoder, objective = make_networks(config, dataset)
+    encoder = build(config.encoder, config.data.image_size)
+    objective = None
+    if dataset.label.name == config.data.attr:  # else its own classifier answers another question
+        objective = make_objective(config, dataset, encoder.feature_dim).to(device).eval()
     load_finished(run, encoder, objective)
     spec = OBJECTIVES.get(config.objective.name)
     return Source(
         name=run.folder.name,
         encoder=_ready(encoder, device),
-        objective=objective.to(device).eval(),
+        objective=objective,
         views=Views(config.views, dataset.mean, dataset.std),
         image_size=config.data.image_size,
         device=device,

@@ -199,3 +199,26 @@ def test_beside_runs_must_share_the_rows(
                 out=str(shortcut["folder"].parent / "again"),
             )
         )
+
+
+def test_a_run_answers_other_questions_about_its_own_data_only(shortcut: dict[str, Any]) -> None:
+    run = Run.open(Path(shortcut["encoder"]["run"]))
+    turned = pipeline.Request(
+        data=DataConfig(
+            dataset="manifest",
+            attr="colour",
+            bias_attr=("shape",),
+            data_root=run.config.data.data_root,
+        ),
+        run=str(run.folder),
+        device="cpu",
+        out=str(shortcut["folder"].parent / "turned"),
+    )
+    report = pipeline.evaluate(turned)
+    document = json.loads((report.parent / "metrics.json").read_text())
+    assert document["label"]["name"] == "colour"
+    judges = [one["encoder"]["judge"] for one in (document, *document["beside"])]
+    assert judges == ["linear probe", "balanced linear probe"]  # its classifier was for the shape
+    assert report.parent.name == f"{run.folder.name}-colour-shape"
+    with pytest.raises(UsageError, match="trained on manifest, not on utkface"):
+        pipeline.evaluate(pipeline.Request(data=DataConfig(dataset="utkface"), run=str(run.folder)))
