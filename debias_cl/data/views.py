@@ -173,7 +173,7 @@ class Views:
             whole = torch.tensor([[0, 0, high, wide]], device=images.device).expand(b, 4)
             pictures = _cut(pictures, whole, target, None)
         mean, std = self.mean.to(images.device), self.std.to(images.device)
-        return torch.sub(pictures, mean).div_(std).contiguous()
+        return pictures.sub_(mean).div_(std).contiguous()  # in place: new memory costs most
 
     def _target(self, size: tuple[int, int]) -> tuple[int, int]:
         return size if self.image_size is None else (self.image_size, self.image_size)
