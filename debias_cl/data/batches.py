@@ -149,9 +149,13 @@ def plain_batches(
     Returns:
         (B, 3, h, w) float32 tensors on the device, n pictures in all.
     """
-    starts = range(0, len(images), batch_size)
+    where, starts = torch.device(device), range(0, len(images), batch_size)
+    if where.type == "cpu" and not isinstance(images, np.memmap):  # there already: nothing to read
+        for start in starts:
+            yield views.plain(_as_tensor(images[start : start + batch_size]))
+        return
     reads = [lambda start=start: np.array(images[start : start + batch_size]) for start in starts]
-    for pictures in _ahead(reads, torch.device(device)):
+    for pictures in _ahead(reads, where):
         yield views.plain(pictures)
 
 
