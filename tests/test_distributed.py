@@ -40,8 +40,8 @@ from debias_cl.encoders import Encoder
 from debias_cl.errors import UsageError
 from debias_cl.features import KnnMonitor, extract
 from debias_cl.fit import fit
-from debias_cl.losses import OBJECTIVES
-from debias_cl.losses.contract import ObjectiveContext, Targets, TrainingObjective
+from debias_cl.losses import OBJECTIVES, SupConLoss
+from debias_cl.losses.contract import Contrastive, ObjectiveContext, Targets, TrainingObjective
 from debias_cl.records import Annotations, Column
 from debias_cl.runs import Run
 
@@ -83,6 +83,17 @@ class Weighted(TrainingObjective):
         return {"weight_of_group_0": float(self.weight[0])}
 
 
+class Rare(Contrastive):
+    """One view and labels so rare that some anchors lack positives: another share on each rank."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(8)
+        super().__init__(ObjectiveContext(CONFIG.objective, 5, 3), SupConLoss())
+
+    def forward(self, features: Tensor, targets: Targets) -> Tensor:
+        return super().forward(features[:, :1], replace(targets, label=targets.index // 4))
+
+
 def from_registry(name: str) -> Callable[[], TrainingObjective]:
     def make() -> TrainingObjective:
         torch.manual_seed(8)
@@ -110,6 +121,7 @@ CASES = {
         for name in ("contex", "contex_clamped", "supcon", "supcon_in", "simclr", "cross_entropy")
     },
     "weighted": Case(Weighted),
+    "rare": Case(Rare),
     "contex float32": Case(from_registry("contex"), torch.float32),
     "cross_entropy float32": Case(from_registry("cross_entropy"), torch.float32),
     "contex in chunks": Case(from_registry("contex"), chunk=3),
@@ -136,18 +148,27 @@ class Source:
             yield views.to(self.dtype), targets
 
 
-def encoder(dropout: float = 0.0) -> Encoder:
+def encoder(dropout: float = 0.0, norm: bool = False) -> Encoder:
     torch.manual_seed(7)
-    layers = (nn.Conv2d(3, 5, 3), nn.Tanh(), nn.Dropout(dropout))
+    normed = nn.BatchNorm2d(5) if norm else nn.Identity()
+    layers = (nn.Conv2d(3, 5, 3), normed, nn.Tanh(), nn.Dropout(dropout))
     return Encoder(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), 5, "tiny", "fc")
 
 
-def trained(folder: Path, case: Case, ranks: Ranks, stop: int = -1, dropout: float = 0.0) -> None:
-    net, head = encoder(dropout).to(case.dtype), case.make().to(case.dtype)
+def trained(
+    folder: Path,
+    case: Case,
+    ranks: Ranks,
+    stop: int = -1,
+    dropout: float = 0.0,
+    norm: bool = False,
+) -> None:
+    net, head = encoder(dropout, norm).to(case.dtype), case.make().to(case.dtype)
     with ranks.in_turn():
         run = Run.create_or_open(folder, case.config)
     fit(net, head, Source(case.dtype, ranks, stop), case.config, run, ranks=ranks)
-    ours = [float(p.detach().double().sum()) for p in (*net.parameters(), *head.parameters())]
+    state = (*net.state_dict().values(), *head.state_dict().values())
+    ours = [float(value.double().sum()) for value in state]
     assert all(theirs == ours for theirs in ranks.collected(ours)), "the processes drifted apart"
 
 
@@ -167,6 +188,7 @@ def one_of_several(folder: Path) -> None:
         for name, case in CASES.items():
             trained(folder / name, case, ranks)
         plain = CASES["contex float32"]
+        trained(folder / "norm", plain, ranks, norm=True)
         trained(folder / "whole", plain, ranks, dropout=0.2)
         for stopped, case, rate in (("part", plain, 0.2), ("fewer", CASES["contex"], 0.0)):
             try:
@@ -262,9 +284,16 @@ def test_the_log_is_of_the_whole_batch(several: Path, alone: Path) -> None:
             assert a["images_per_second"] * a["wall_seconds"] == pytest.approx(PICTURES)
             for key in a.keys() - timed:
                 assert a[key] == pytest.approx(b[key], rel=1e-5), (name, key)
+    assert 0 < Run.open(several / "rare").entries()[0]["anchors_without_positives"] < 1
     size = len(list(several.glob("monitor-*")))
     note = Run.open(several / "contex").entries()[0]["note"]
     assert note == f"{size} processes share each batch"
+
+
+def test_batch_norm_has_one_state_and_the_log_names_it(several: Path) -> None:
+    # `trained` has compared the running statistics of the processes.
+    note = Run.open(several / "norm").entries()[0]["note"]
+    assert note.endswith("batch norm sees the share of its process, not the batch")
 
 
 def test_a_stopped_run_goes_on_bit_for_bit_with_each_processes_dropout(several: Path) -> None:
