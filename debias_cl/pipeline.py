@@ -119,6 +119,9 @@ def _run_sources(request: Request, device: str) -> tuple[Dataset, list[Source]]:
         folders.append(folder)
     data = _asked_of(audited, request)
     dataset = DATASETS.get(data.dataset).load(data)  # first: data that is missing is said at once
+    for split in ("train", dataset.test_split):
+        dataset.split(split)
+    _announce(audited)
     runs = train_all(configs, folders)
     return dataset, [from_run(run, dataset, device) for run in runs]
 
@@ -156,18 +159,23 @@ def _audited_run(request: Request, device: str) -> Run:
     specific = bool(request.overrides) or request.preset != "auto" or request.seed != 0
     newest = newest_finished(Path(request.runs), resolve_data(request.data), request.objective)
     if newest is not None and not specific:
-        console.print(f"taking the newest finished run: {newest.folder}", highlight=False)
         return newest
-    folder = Path(request.runs) / run_name(config)
-    run = Run(folder, config)
-    if not (folder / "config.json").exists() or not Run.open(folder).finished:
-        spec = DATASETS.get(config.data.dataset)
-        console.print(
-            f"no finished run for {spec.title}, {config.data.attr}: training the preset "
-            f"'{config.preset}' first. {spec.presets[config.preset].says}",
-            highlight=False,
-        )
-    return run
+    return Run(Path(request.runs) / run_name(config), config)
+
+
+def _announce(run: Run) -> None:
+    """Say which run is taken, or that its preset is trained first."""
+    if (run.folder / "config.json").exists() and run.finished:
+        console.print(f"taking the finished run {run.folder}", highlight=False)
+        return
+    config = run.config
+    spec = DATASETS.get(config.data.dataset)
+    preset = spec.presets.get(config.preset)
+    console.print(
+        f"no finished run for {spec.title}, {config.data.attr}: training the preset "
+        f"'{config.preset}' first. {preset.says if preset else ''}",
+        highlight=False,
+    )
 
 
 def _beside(request: Request, config: TrainConfig) -> Iterator[tuple[TrainConfig, Path]]:
@@ -235,7 +243,7 @@ def _judges(
     yield names[request.probe], probe
     if source.objective is not None and source.objective.has_classifier:
         yield "own classifier", None
-    if request.probe == "logistic" and dataset.splits["train"].annotations.attributes:
+    if request.probe == "logistic" and dataset.split("train").annotations.attributes:
         yield "balanced linear probe", replace(probe, balanced=True)
 
 

@@ -88,7 +88,7 @@ def go_on(folder: Path, *, device: str = "auto") -> Run:
 
 def make_objective(config: TrainConfig, dataset: Dataset, feature_dim: int) -> TrainingObjective:
     """Build the objective of a run with what it may know of the training split."""
-    train = dataset.splits["train"].annotations
+    train = dataset.split("train").annotations
     bias = train.attributes[0] if train.attributes else None
     counts = None if bias is None else torch.from_numpy(train.cell_counts(bias.name))
     return OBJECTIVES.get(config.objective.name).build(
@@ -130,13 +130,13 @@ def _train_together(
         # An unknown objective or a data set that is not there must not leave an empty run folder.
         OBJECTIVES.get(config.objective.name)
         dataset = dataset or DATASETS.get(config.data.dataset).load(config.data)
+        train = dataset.split("train")
         run = Run.create_or_open(folder, config)
     if run.finished:
         return run
     device = ranks.device(config.device)
     encoder, objective = make_networks(config, dataset)
     views = Views(config.views, dataset.mean, dataset.std)
-    train = dataset.splits["train"]
     bias = train.annotations.attributes[0].name if train.annotations.attributes else None
     assert train.annotations.truth is not None
     batches = Batches(

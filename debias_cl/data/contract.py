@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from debias_cl.config import DataConfig, Preset
+from debias_cl.errors import DataError
 from debias_cl.records import Annotations, Column, Exclusion
 
 SPLITS = ("train", "validation", "test")
@@ -54,6 +55,21 @@ class Dataset:
     exclusions: tuple[Exclusion, ...] = ()
     notes: tuple[str, ...] = ()
     noun: str = "images"
+
+    def split(self, name: str) -> LabelledImages:
+        """Return a split.
+
+        Raises:
+            DataError: there is no such split, so nothing in it could be used.
+        """
+        if name not in self.splits:
+            raise DataError(
+                f"the data have no example in the split '{name}'",
+                where=f"splits: {', '.join(f'{k} ({len(v)})' for k, v in self.splits.items())}",
+                expected="'train' to learn from, and a split to report on",
+                remedy="name the splits train, validation and test, or leave the column out",
+            )
+        return self.splits[name]
 
     @property
     def label(self) -> Column:
