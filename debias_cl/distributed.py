@@ -164,7 +164,7 @@ def even_share(total: int, rank: int, size: int) -> tuple[int, int]:
 def launched() -> Ranks:
     """Return what torchrun's environment says of this process, without starting anything."""
     env = os.environ
-    if "MASTER_ADDR" not in env or int(env.get("WORLD_SIZE", 1)) == 1:
+    if not {"MASTER_ADDR", "RANK", "WORLD_SIZE"} <= env.keys() or int(env["WORLD_SIZE"]) == 1:
         return ALONE
     rank = int(env["RANK"])
     return Ranks(rank, int(env["WORLD_SIZE"]), int(env.get("LOCAL_RANK", rank)))
@@ -201,10 +201,10 @@ def processes(device: str) -> Iterator[Ranks]:
         yield Ranks(dist.get_rank(), dist.get_world_size(), local)
         return
     ranks = launched()
-    own = torch.device(ranks.device(device))
     if ranks.size == 1:
         yield ranks
         return
+    own = torch.device(ranks.device(device))
     if own.type == "cuda":
         torch.cuda.set_device(own)
     dist.init_process_group(

@@ -59,8 +59,9 @@ class TrainingObjective(nn.Module):
     `diagnostics()` returns floats for the log, read and reset once an epoch.
 
     Where several processes share a batch, every process is given the whole batch's features, and
-    computes the whole loss; nothing need be done for that. With `shares`, each is given its own
-    rows with `targets.share`, and returns its part of the loss: the parts must add up to the loss.
+    computes the whole loss; nothing need be done for that (random numbers are drawn apart in each
+    process, though). With `shares`, each is given its own rows with `targets.share`, and returns
+    its part of the loss: the parts must add up to the loss.
     """
 
     has_classifier = False
