@@ -1,6 +1,6 @@
 """Images a second of the augmentation, beside torchvision's on PIL pictures and kornia's.
 
-    python benchmarks/augmentation.py [--rounds 5] [--out benchmarks/results/augmentation_cpu.json]
+    python benchmarks/augmentation.py [--rounds 5]
 
 An image is one source picture that gives two views. Every contestant runs in a process of its own,
 one after another, round after round, so that a busy machine slows all of them alike; two CPU cores
@@ -12,12 +12,9 @@ the ratios say something.
 
 from __future__ import annotations
 
-import argparse
-import importlib.metadata
 import importlib.util
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,14 +25,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from harness import load, medians, origin, parser, peak_of_process, save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from debias_cl.config import ViewsConfig
 from debias_cl.data.views import Views
-from debias_cl.files import write_atomic
-from debias_cl.runs import now, provenance
 
 BATCH = 256
 SECONDS = 2.0
@@ -196,7 +192,7 @@ def cpu_seconds() -> float:
 
 def peak_bytes() -> int:
     """Peak resident memory of this process and of its living children, added up."""
-    total = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    total = peak_of_process()
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
             fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
@@ -223,7 +219,7 @@ def measure(name: str, policy: str) -> dict[str, float]:
         "images_per_second": images / seconds,
         "images_per_cpu_second": images / cpu,
         "peak_bytes": peak_bytes(),
-        "load": os.getloadavg()[0],
+        "load": load(),
     }
 
 
@@ -244,9 +240,12 @@ def contest(policy: str, rounds: int) -> dict[str, Any]:
     result = {}
     for name, rows in seen.items():
         ratios = [row["images_per_second"] / b for row, b in zip(rows, base, strict=True)]
-        medians = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
         every = [round(row["images_per_second"]) for row in rows]
-        result[name] = {**medians, "times_torchvision": statistics.median(ratios), "rounds": every}
+        result[name] = {
+            **medians(rows),
+            "times_torchvision": statistics.median(ratios),
+            "rounds": every,
+        }
     if "kornia, 2 threads" not in names:
         result["kornia, 2 threads"] = {"skipped": "kornia is not installed"}
     return result
@@ -254,37 +253,22 @@ def contest(policy: str, rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Run the contest of every policy, print the JSON and write it where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--only", choices=list(CONTESTANTS), help="one contestant, in this process")
-    parser.add_argument("--policy", choices=list(POLICIES), default="paper")
-    options = parser.parse_args()
+    made = parser(__doc__, repeats=0)
+    made.add_argument("--rounds", type=int, default=5)
+    made.add_argument("--only", choices=list(CONTESTANTS), help="one contestant, in this process")
+    made.add_argument("--policy", choices=list(POLICIES), default="paper")
+    options = made.parse_args()
     if options.only:
         print(json.dumps(measure(options.only, options.policy)))
         return
+    started = origin(packages=("kornia",))
     results = {policy: contest(policy, options.rounds) for policy in POLICIES}
-    document = {
-        "what": "images/s; an image is a source picture that gives two views",
-        "made": now(),
-        "provenance": provenance("cpu"),
-        "kornia": _version("kornia"),
-        "cores": os.cpu_count(),
-        "batch": BATCH,
-        "rounds": options.rounds,
-        "policies": results,
-    }
-    text = json.dumps(document, indent=1) + "\n"
-    print(text, end="")
-    if options.out:
-        write_atomic(options.out, text)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    save(
+        "images/s; an image is a source picture that gives two views",
+        {"batch": BATCH, "rounds": options.rounds, "policies": results},
+        started=started,
+        out=options.out,
+    )
 
 
 if __name__ == "__main__":

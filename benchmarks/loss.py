@@ -1,7 +1,6 @@
 """Time and memory of the contrastive losses, forward and backward, beside other implementations.
 
-    python benchmarks/loss.py [--rows 512 2048 8192 32768] [--threads 2]
-        [--out benchmarks/results/loss_cpu.json]
+    python benchmarks/loss.py [--rows 512 2048 8192 32768 65536] [--threads 2] [--device cpu]
 
 Times: all contestants in one process, one after another, round after round, so that a busy machine
 slows all of them alike; the median of the rounds after one for warming up. Memory: a process for
@@ -14,28 +13,24 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.metadata
 import importlib.util
-import json
-import statistics
-import subprocess
-import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from harness import load, middle, origin, parser, peak_above, run_python, save
 from torch import Tensor
 from torch.nn import functional as F
 
-from debias_cl.files import write_atomic
 from debias_cl.losses import ConTeXLoss, NTXentLoss, SupConLoss
-from debias_cl.runs import now, provenance
 
 DIM, CLASSES, TEMPERATURE, BASE = 128, 10, 0.1, 0.07
+
+ROWS = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
 
 SECONDS, MOST_ROUNDS = 3.0, 50
 """Small batches are measured for at least this long, or that many rounds."""
@@ -171,7 +166,7 @@ def times(rows: int, rounds: int, device: str) -> dict[str, Rounds]:
     return measured
 
 
-def peak(name: str, rows: int, device: str) -> int:
+def peak(name: str, rows: int, device: str) -> int | None:
     """Peak bytes of one run above the inputs; to be called in a process of its own."""
     loss = CONTESTANTS[name].build()
     x, labels = inputs(rows, device)
@@ -181,25 +176,16 @@ def peak(name: str, rows: int, device: str) -> int:
         torch.cuda.reset_peak_memory_stats()
         once(loss, x, labels)
         return torch.cuda.max_memory_allocated() - before
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again at what is resident now
-    before = _resident("VmRSS")
-    once(loss, x, labels)
-    return _resident("VmHWM") - before
-
-
-def _resident(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+    return peak_above(lambda: once(loss, x, labels))
 
 
 def peak_of(name: str, rows: int, options: argparse.Namespace) -> int | None:
     """Peak bytes of a contestant, from a fresh process; None where the system cannot tell."""
     if options.device == "cpu" and not Path("/proc/self/clear_refs").exists():
         return None
-    command = [sys.executable, "-W", "ignore", __file__, "--peak", name, "--rows", str(rows)]
+    command = ["-W", "ignore", __file__, "--peak", name, "--rows", str(rows)]
     command += ["--threads", str(options.threads), "--device", options.device]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return int(done.stdout.strip().splitlines()[-1])
+    return int(run_python(command).splitlines()[-1])
 
 
 def differences(rows: int, device: str) -> dict[str, float]:
@@ -216,11 +202,6 @@ def differences(rows: int, device: str) -> dict[str, float]:
         "value": float((value - expected).abs() / expected.abs()),
         "gradient": float((gradient - slope).norm() / slope.norm()),
     }
-
-
-def middle(values: Iterable[float]) -> float:
-    """The median, to four significant digits."""
-    return float(f"{statistics.median(values):.4g}")
 
 
 def compared(seconds: dict[str, Rounds], peaks: dict[str, int | None]) -> dict[str, Any]:
@@ -253,7 +234,8 @@ def measure(rows: int, options: argparse.Namespace) -> dict[str, Any]:
         }
         for name, rounds in seconds.items()
     }
-    entry = {"rows": rows, "measured": measured, "ours_against": compared(seconds, peaks)}
+    entry = {"rows": rows, "load_average": load(), "measured": measured}
+    entry["ours_against"] = compared(seconds, peaks)
     if rows <= CONTESTANTS["ConTeX, dense formula"].largest:
         entry["relative_difference_from_dense"] = differences(rows, options.device)
     return entry
@@ -273,26 +255,13 @@ def show(entry: dict[str, Any]) -> None:
         print(f"  relative difference from dense: {entry['relative_difference_from_dense']}")
 
 
-def packages() -> dict[str, str]:
-    """Versions of what took part; "not installed" where it did not."""
-    versions = {"torch": str(torch.__version__)}
-    for package in ("pytorch-metric-learning", "lightly"):
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed: skipped"
-    return versions
-
-
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[512, 1024, 2048, 4096, 8192, 32768])
-    parser.add_argument("--rounds", type=int, default=5, help="at least 5 for figures to keep")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/loss_cpu.json"))
-    parser.add_argument("--peak", default="", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    made = parser(__doc__, repeats=0, threads=2)
+    made.add_argument("--rows", type=int, nargs="+", default=ROWS)
+    made.add_argument("--rounds", type=int, default=5, help="at least 5 for figures to keep")
+    made.add_argument("--device", default="cpu")
+    made.add_argument("--peak", default="", help=argparse.SUPPRESS)
+    return made.parse_args()
 
 
 def main() -> None:
@@ -303,29 +272,32 @@ def main() -> None:
     if options.peak:
         print(peak(options.peak, options.rows[0], options.device))
         return
-    print(f"{options.threads} threads, d = {DIM}, float32, {options.device}, {packages()}")
+    started = origin(options.device, ("pytorch-metric-learning", "lightly"))
+    print(f"{options.threads} threads, d = {DIM}, float32, {options.device}")
     entries = []
     for rows in options.rows:
         entries.append(measure(rows, options))
         show(entries[-1])
-        keep(entries, options)  # after each size, so that a run that is cut short loses nothing
-    print(f"\nwritten to {options.out}")
+        keep(entries, options, started)  # after each size: a run that is cut short loses nothing
 
 
-def keep(entries: list[dict[str, Any]], options: argparse.Namespace) -> None:
+def keep(
+    entries: list[dict[str, Any]], options: argparse.Namespace, started: dict[str, Any]
+) -> None:
     """Write what has been measured so far."""
-    result = {
-        "what": "forward + backward of contrastive losses",
-        "settings": {"dim": DIM, "classes": CLASSES, "views": 2, "dtype": "float32"},
-        "temperature": TEMPERATURE,
-        "threads": options.threads,
-        "device": options.device,
-        "versions": packages(),
-        "created": now(),
-        "provenance": provenance(options.device),
-        "results": entries,
-    }
-    write_atomic(options.out, json.dumps(result, indent=1) + "\n")
+    save(
+        "forward + backward of contrastive losses",
+        {
+            "settings": {"dim": DIM, "classes": CLASSES, "views": 2, "dtype": "float32"},
+            "temperature": TEMPERATURE,
+            "threads": options.threads,
+            "results": entries,
+        },
+        started=started,
+        out=options.out,
+        device=options.device,
+        show=len(entries) == len(options.rows),
+    )
 
 
 if __name__ == "__main__":

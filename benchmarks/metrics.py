@@ -1,36 +1,24 @@
 """Fairness metrics: fairlearn's MetricFrame against the count table, in one run.
 
-Run `python benchmarks/metrics.py`; it prints JSON and writes benchmarks/results/metrics_cpu.json.
+python benchmarks/metrics.py [--rows 200000] [--groups 8]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import resource
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from fairlearn import metrics as fairness
+from harness import middle, origin, parser, peak_of_process, repeated, save, seconds
 from sklearn import metrics as sk
 
-from debias_cl.files import write_atomic
 from debias_cl.metrics import measure
 from debias_cl.metrics.counts import count
 from debias_cl.metrics.proportions import share
 from debias_cl.metrics.rates import counts_of
 from debias_cl.records import Annotations, Column, Predictions
 
-OUT = Path(__file__).parent / "results" / "metrics_cpu.json"
 THEIRS: dict[str, Callable[..., Any]] = {
     "accuracy": sk.accuracy_score,
     "selection_rate": fairness.selection_rate,
@@ -74,57 +62,16 @@ def by_metric_frame(predictions: Predictions, **options: Any) -> Any:
     return frame.by_group
 
 
-def median_seconds(run: Callable[[], Any], repeats: int) -> float:
-    """Return the median wall time of `repeats` runs after one that warms up."""
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
-def processor() -> str:
-    """Return the processor's name where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def provenance() -> dict[str, Any]:
-    """Return what is needed to judge the figures."""
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )  # fmt: skip
-    packages = ("numpy", "scipy", "fairlearn", "scikit-learn", "pandas")
-    return {
-        "command": "python " + " ".join(sys.argv),
-        "commit": git.stdout.strip() or None,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "device": processor(),
-        "cpus": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
-        "threads": os.environ.get("OMP_NUM_THREADS"),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
-
-
 def run(rows: int, groups: int, repeats: int, replicates: int) -> dict[str, Any]:
     """Time both paths on the same rows and check that they agree."""
     predictions = make(rows, groups)
     ours, theirs = by_count_table(predictions), by_metric_frame(predictions)
     apart = max(float(np.abs(ours[name] - theirs[name].to_numpy()).max()) for name in THEIRS)
-    values = median_seconds(lambda: by_count_table(predictions), 10 * repeats)
-    everything = median_seconds(lambda: measure(predictions), repeats)
-    frame = median_seconds(lambda: by_metric_frame(predictions), repeats)
-    start = time.perf_counter()
-    by_metric_frame(predictions, n_boot=replicates, ci_quantiles=[0.025, 0.975])
-    boot = (time.perf_counter() - start) / replicates * 1_000
+    values = middle(repeated(lambda: by_count_table(predictions), 10 * repeats))
+    everything = middle(repeated(lambda: measure(predictions), repeats))
+    frame = middle(repeated(lambda: by_metric_frame(predictions), repeats))
+    wanted = {"n_boot": replicates, "ci_quantiles": [0.025, 0.975]}
+    boot = seconds(lambda: by_metric_frame(predictions, **wanted)) / replicates * 1_000
     return {
         "rows": rows,
         "groups": groups,
@@ -144,17 +91,19 @@ def run(rows: int, groups: int, repeats: int, replicates: int) -> dict[str, Any]
 
 def main() -> None:
     """Run, print and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--groups", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--replicates", type=int, default=5, help="of MetricFrame's bootstrap")
-    parser.add_argument("--out", type=Path, default=OUT)
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--rows", type=int, default=200_000)
+    made.add_argument("--groups", type=int, default=8)
+    made.add_argument("--replicates", type=int, default=5, help="of MetricFrame's bootstrap")
+    options = made.parse_args()
+    started = origin(packages=("fairlearn", "pandas"))
     figures = run(options.rows, options.groups, options.repeats, options.replicates)
-    text = json.dumps({**figures, "provenance": provenance()}, indent=1) + "\n"
-    print(text, end="")
-    write_atomic(options.out, text)
+    save(
+        "fairness metrics of binary predictions, from the rows on",
+        {**figures, "peak_bytes": peak_of_process()},
+        started=started,
+        out=options.out,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A training step of the default run: images a second, and where the time goes.
 
-    python benchmarks/step.py [--preset quick] [--rounds 5] [--out benchmarks/results/step_cpu.json]
+    python benchmarks/step.py [--preset quick] [--rounds 5] [--device cpu]
 
 An image is one source picture that gives two views. Each variant runs in a process of its own, one
 after another, round after round, so that a busy machine slows all alike. `data` is the making of
@@ -15,24 +15,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
+from harness import medians, origin, parser, peak_of_process, save
 
 from debias_cl.config import DataConfig, TrainConfig
 from debias_cl.data.batches import Batches
-from debias_cl.files import write_atomic
 from debias_cl.optim import build_optimizer
 from debias_cl.resolve import resolve
-from debias_cl.runs import now, provenance
 from debias_cl.step import TrainStep
 
 STEPS = 30
@@ -116,7 +113,7 @@ def measure(config: TrainConfig) -> dict[str, float]:
     model_seconds = seconds_a_step(model, config.device)
     step_seconds = seconds_a_step(whole, config.device)
     cpu_seconds = seconds_a_step(whole, config.device, time.process_time)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_of_process()
     if config.device.startswith("cuda"):
         peak = torch.cuda.max_memory_allocated()
     return {
@@ -164,25 +161,21 @@ def contest(options: argparse.Namespace) -> dict[str, Any]:
             summed = {k: statistics.mean(row[k] for row in both) for k in both[0]}
             summed["images_per_second"] *= 2
             seen.setdefault("plain, two runs of one thread", []).append(summed)
-    return {
-        name: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
-        for name, rows in seen.items()
-    }
+    return {name: medians(rows) for name, rows in seen.items()}
 
 
 def parse() -> argparse.Namespace:
     """Read the options."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", default="biased_mnist_mini")
-    parser.add_argument("--data-root", default="datasets")
-    parser.add_argument("--preset", default="quick")
-    parser.add_argument("--objective", default="contex")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--variants", default="; ".join(VARIANTS), help="names with '; '")
-    parser.add_argument("--only", default="", help="measure one variant in this process")
-    parser.add_argument("--out", type=Path, default=None)
-    return parser.parse_args()
+    made = parser(__doc__, repeats=0)
+    made.add_argument("--dataset", default="biased_mnist_mini")
+    made.add_argument("--data-root", default="datasets")
+    made.add_argument("--preset", default="quick")
+    made.add_argument("--objective", default="contex")
+    made.add_argument("--device", default="cpu")
+    made.add_argument("--rounds", type=int, default=5)
+    made.add_argument("--variants", default="; ".join(VARIANTS), help="names with '; '")
+    made.add_argument("--only", default="", help="measure one variant in this process")
+    return made.parse_args()
 
 
 def main() -> None:
@@ -196,11 +189,10 @@ def main() -> None:
         fit = replace(config.fit, **VARIANTS[options.only])
         print(json.dumps(measure(replace(config, fit=fit))))
         return
-    text = json.dumps(
+    started = origin(options.device)
+    save(
+        "a training step: images a second, and where the time goes",
         {
-            "benchmark": "step",
-            "created": now(),
-            "provenance": provenance(options.device),
             "dataset": options.dataset,
             "preset": options.preset,
             "objective": options.objective,
@@ -208,11 +200,10 @@ def main() -> None:
             "rounds": options.rounds,
             "results": contest(options),
         },
-        indent=1,
+        started=started,
+        out=options.out,
+        device=options.device,
     )
-    print(text)
-    if options.out:
-        write_atomic(options.out, text + "\n")
 
 
 if __name__ == "__main__":
