@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,8 @@ from debias_cl.resolve import resolve
 from debias_cl.runs import Run
 
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 2.0
+"""How long a Ctrl-C that reached all processes is given before it is passed on."""
 
 
 def pick_device(asked: str) -> str:
@@ -198,8 +201,7 @@ def _train_side_by_side(runs: Sequence[Run]) -> None:
                 time.sleep(POLL_SECONDS)
             _show(bars, children)
     except KeyboardInterrupt:
-        for child in children:
-            child.process.wait()
+        _stop(children)
         names = ", ".join(str(child.run.folder) for child in children)
         raise KeyboardInterrupt(
             f"The runs {names} can go on: give the same command again."
@@ -222,6 +224,17 @@ def _start(run: Run, threads: int) -> _Child:
         env={**os.environ, "OMP_NUM_THREADS": str(threads)},
     )
     return _Child(run, process, said)
+
+
+def _stop(children: Sequence[_Child]) -> None:
+    """Wait until every child has kept what it can; a signal to this process alone is passed on."""
+    for child in children:
+        try:
+            child.process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.process.send_signal(signal.SIGINT)
+    for child in children:
+        child.process.wait()
 
 
 def _bars() -> Progress:
