@@ -96,12 +96,12 @@ CONTESTANTS = {
     "ConTeX": Contestant(lambda: ConTeXLoss(TEMPERATURE, BASE)),
     "ConTeX, dense formula": Contestant(lambda: dense_contex, largest=8192),
     "ConTeX, dense formula compiled": Contestant(compiled_dense_contex, largest=2048),
-    "ConTeX, clamped": Contestant(lambda: ConTeXLoss(TEMPERATURE, BASE, clamp=True)),
-    "SupCon": Contestant(lambda: SupConLoss(TEMPERATURE, TEMPERATURE)),
+    "ConTeX, clamped": Contestant(lambda: ConTeXLoss(TEMPERATURE, BASE, clamp=True), 32_768),
+    "SupCon": Contestant(lambda: SupConLoss(TEMPERATURE, TEMPERATURE), 32_768),
     "SupCon, pytorch-metric-learning": Contestant(
         metric_learning_supcon, 8192, "pytorch_metric_learning"
     ),
-    "NT-Xent": Contestant(lambda: NTXentLoss(TEMPERATURE)),
+    "NT-Xent": Contestant(lambda: NTXentLoss(TEMPERATURE), 32_768),
     "NT-Xent, lightly": Contestant(lightly_ntxent, 8192, "lightly"),
 }
 

@@ -139,7 +139,7 @@ def main() -> None:
             "repeats": options.repeats,
             "groups_by_attribute": {one["name"]: len(one["levels"]) for one in made["attributes"]},
             "encoders": len(NAMES),
-            "figures": page.count("<svg"),
+            "figures": page.count("<figure"),
             "report_bytes": len(page.encode()),
             "metrics_bytes": len(json.dumps(made)),
             "first_drawing_seconds": middle(first),
