@@ -25,10 +25,7 @@ MOST_ITERATIONS = 2000
 TOLERANCE = 1e-6
 """Largest gradient of the mean loss at which the logistic probe counts as converged."""
 
-ONE_THREAD_BYTES = 64 * 2**20
-"""Size of the standardised features below which the logistic probe keeps to one thread."""
-
-STREAMED_BYTES = 256 * 2**20
+STREAMED_BYTES = 64 * 2**20
 """Size of the standardised features above which they are never made, and rows come in chunks."""
 
 KNN_ROWS = 1024
@@ -238,8 +235,7 @@ def _by_scikit_learn(task: Task, probe: ProbeConfig) -> tuple[Floats, Codes, int
     train, test = _standardised(task)
     model = LogisticRegression(C=probe.c, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
     # Small products only wait for each other on several threads; on a busy machine 40 times longer.
-    threads = 1 if train.nbytes < ONE_THREAD_BYTES else None
-    with threadpool_limits(threads), warnings.catch_warnings():
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
         model.fit(train, task.truth, sample_weight=task.weight)
     return model.predict_proba(test), model.classes_, int(np.max(model.n_iter_))
