@@ -22,11 +22,11 @@ from debias_cl.errors import UsageError
 from debias_cl.features import extract, own_classifier_predictions
 from debias_cl.probe import predict
 from debias_cl.records import default_positive
-from debias_cl.resolve import beside_configs, resolve_data, run_name
+from debias_cl.resolve import beside_configs, resolve, resolve_data, run_name
 from debias_cl.runs import Run, newest_finished, provenance
 from debias_cl.sections.terminal import summary
 from debias_cl.sources import Source, from_checkpoint, from_run
-from debias_cl.training import configure, pick_device, train_all, with_device
+from debias_cl.training import pick_device, train_all, with_device
 
 console = Console()
 
@@ -148,7 +148,7 @@ def _audited_run(request: Request, device: str) -> Run:
     """Return the run asked for, the newest finished one, or the preset's, still to be trained."""
     if request.run:
         return Run.open(Path(request.run))
-    config = configure(
+    config = resolve(
         request.data,
         objective=request.objective,
         preset=request.preset,

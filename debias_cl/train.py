@@ -32,18 +32,18 @@ def train(options: TrainOptions) -> int:
     """Resolve the configuration, train (or go on), print where the run is."""
     from debias_cl import training
     from debias_cl.distributed import launched
-    from debias_cl.resolve import run_name
+    from debias_cl.resolve import resolve, run_name
 
     folder = Path(options.run) if options.run else None
     if folder is not None and (folder / "config.json").exists():
         run = training.go_on(folder, device=options.device)
     else:
-        config = training.configure(
+        config = resolve(
             options.data_config(),
             objective=options.objective,
             preset=options.preset,
             seed=options.seed,
-            device=options.device,
+            device=training.pick_device(options.device),
             overrides=options.set,
         )
         run = training.train_run(config, folder or Path("runs") / run_name(config))

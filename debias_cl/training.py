@@ -23,7 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from debias_cl.config import DataConfig, TrainConfig
+from debias_cl.config import TrainConfig
 from debias_cl.data import DATASETS
 from debias_cl.data.batches import Batches
 from debias_cl.data.contract import Dataset
@@ -35,7 +35,6 @@ from debias_cl.features import KnnMonitor
 from debias_cl.fit import fit
 from debias_cl.losses import OBJECTIVES
 from debias_cl.losses.contract import ObjectiveContext, TrainingObjective
-from debias_cl.resolve import resolve
 from debias_cl.runs import Run
 
 POLL_SECONDS = 0.5
@@ -61,26 +60,6 @@ def pick_device(asked: str) -> str:
         known = ", ".join(name for name, present in there.items() if present)
         raise UsageError(f"there is no device '{asked}' here", expected=f"auto, {known}")
     return asked
-
-
-def configure(
-    data: DataConfig,
-    *,
-    objective: str,
-    preset: str = "auto",
-    seed: int = 0,
-    device: str = "auto",
-    overrides: Sequence[str] = (),
-) -> TrainConfig:
-    """Return the whole configuration of a run on this machine's device."""
-    return resolve(
-        data,
-        objective=objective,
-        preset=preset,
-        seed=seed,
-        device=pick_device(device),
-        overrides=overrides,
-    )
 
 
 def go_on(folder: Path, *, device: str = "auto") -> Run:
