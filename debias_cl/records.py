@@ -7,6 +7,7 @@ metrics -> report. Codes are indices into `Column.levels`; -1 is "missing". nump
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ Codes = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.str_]
+
+DIGITS = frozenset("0123456789")
 
 MISSING = "(missing)"
 """The level that an empty attribute cell becomes; never dropped silently."""
@@ -289,19 +292,23 @@ class Finding:
 
 
 def natural_order(levels: set[str]) -> tuple[str, ...]:
-    """Sort levels as people would: numbers by value, texts by case-folded text, missing last.
+    """Sort levels as people would: numbers by value, texts with their numbers read, missing last.
 
     >>> natural_order({"10", "9", "(missing)"})
     ('9', '10', '(missing)')
+    >>> natural_order({"20-29", "3-9", "more than 70"})
+    ('3-9', '20-29', 'more than 70')
     """
 
-    def key(level: str) -> tuple[int, float, str]:
+    def key(level: str) -> tuple[int, float, tuple[tuple[int, int, str], ...], str]:
         if level == MISSING:
-            return (2, 0.0, "")
+            return (2, 0.0, (), "")
         try:
-            return (0, float(level), level)
+            return (0, float(level), (), level)
         except ValueError:
-            return (1, 0.0, level.casefold() + "\0" + level)
+            runs = re.findall(r"[0-9]+|[^0-9]+", level.casefold())
+            parts = tuple((0, int(x), "") if x[0] in DIGITS else (1, 0, x) for x in runs)
+            return (1, 0.0, parts, level)
 
     return tuple(sorted(levels, key=key))
 
