@@ -83,7 +83,8 @@ def _pattern(document: Document, entry: Mapping[str, Any]) -> list[Any]:
         )
         start = f"Aligned, by {source}: {told}. Every other cell breaks this and is conflicting."
     else:
-        start = f"Aligned, by {source}: each {names.label} with its usual {clean(entry['name'])}."
+        attribute = clean(entry["name"])
+        start = f"Aligned, by {source}: each {attribute} with its usual {names.label}."
     said: list[Any] = [start]
     errors = Node(document) / "verdict" / entry["name"] / "shortcut_errors"
     if errors.number is not None:
