@@ -111,9 +111,9 @@ def guides(axes: Any, result: Mapping[str, Any], field: str, unit: float) -> Non
         start = value * (first / rows) ** power
         axes.plot([first, rows], [start, value], ":", color="#777777", linewidth=1)
         middle = (first * rows) ** 0.5
-        axes.annotate(
-            words, (middle, value * (middle / rows) ** power), fontsize=8, color="#555555"
-        )
+        place = (middle, value * (middle / rows) ** power)
+        below = {"xytext": (4, -9), "textcoords": "offset points", "fontsize": 8}
+        axes.annotate(words, place, color="#555555", **below)
 
 
 def main() -> int:
