@@ -30,7 +30,10 @@ def test_every_option_named_in_the_readme_exists() -> None:
         (ROOT / "debias_cl" / f"{name}.py").read_text(encoding="utf-8")
         for name in ("cli", "train", "evaluate", "report")
     )
-    for option in set(re.findall(r"(?<=[\s`(])--([a-z][a-z-]+)", README)) - {"help", "nproc-per-node"}:
+    for option in set(re.findall(r"(?<=[\s`(])--([a-z][a-z-]+)", README)) - {
+        "help",
+        "nproc-per-node",
+    }:
         assert re.search(rf"^    {option.replace('-', '_')}:", sources, re.MULTILINE), option
 
 
