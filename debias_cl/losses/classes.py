@@ -57,19 +57,6 @@ def reordered(x: Tensor, order: Tensor) -> Tensor:
     return result
 
 
-class _FirstOrder(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        refused: Tensor = _Refused.apply(grad, x)
-        return refused
-
-
 class _Refused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, grad: Tensor, x: Tensor) -> Tensor:
@@ -83,7 +70,7 @@ class _Refused(torch.autograd.Function):
         )
 
 
-def first_order(x: Tensor) -> Tensor:
-    """Return x; a second derivative through it raises a RuntimeError instead of a wrong value."""
-    result: Tensor = _FirstOrder.apply(x)
+def refused(gradient: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient of x; going back through it raises a RuntimeError."""
+    result: Tensor = _Refused.apply(gradient, x)
     return result

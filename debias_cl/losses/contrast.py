@@ -52,7 +52,7 @@ class _Plain:
         self.scale = scale
 
     def lift(self, a: Tensor, b: Tensor) -> Tensor:
-        return _similarities(a, b, self.scale).exp_()
+        return similarities(a, b, self.scale).exp_()
 
     def add(self, total: Tensor, part: Tensor, dim: int) -> None:
         total += part.sum(dim)
@@ -85,7 +85,7 @@ class _Running:
         self.scale = scale
 
     def lift(self, a: Tensor, b: Tensor) -> Tensor:
-        return _similarities(a, b, self.scale)
+        return similarities(a, b, self.scale)
 
     def add(self, total: Tensor, part: Tensor, dim: int) -> None:
         torch.logaddexp(total, part.logsumexp(dim), out=total)
@@ -118,7 +118,8 @@ def _arithmetic(scale: float, dtype: torch.dtype) -> _Arithmetic:
     return _Plain(scale) if scale <= EXPONENT_LIMIT[dtype] else _Running(scale)
 
 
-def _similarities(a: Tensor, b: Tensor, scale: float) -> Tensor:
+def similarities(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """Return scale * a @ b.T, (n, m), of (n, d) and (m, d)."""
     return torch.addmm(a.new_empty((1, 1)), a, b.T, beta=0, alpha=scale)
 
 
@@ -205,7 +206,7 @@ class _PairSums(torch.autograd.Function):
         a = z if anchors is None else anchors
         total = torch.zeros_like(others)
         for tile in layout.tiles((SAME,)):
-            s = _similarities(a[tile.rows], z[tile.cols], scale)
+            s = similarities(a[tile.rows], z[tile.cols], scale)
             for dim, log in _sides(tile, others):
                 total[tile.cols if dim == 0 else tile.rows] += _positives(
                     layout, tile, curve.value(s - log)
@@ -223,7 +224,7 @@ class _PairSums(torch.autograd.Function):
         grad_others = torch.zeros_like(others)
         with torch.autocast(z.device.type, enabled=False):
             for tile in layout.tiles((SAME,)):
-                s = _similarities(gradient.a[tile.rows], z[tile.cols], scale)
+                s = similarities(gradient.a[tile.rows], z[tile.cols], scale)
                 weight = torch.zeros_like(s)
                 for (dim, log), (_, g) in zip(
                     _sides(tile, others), _sides(tile, grad), strict=True

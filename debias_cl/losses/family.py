@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from debias_cl.errors import UsageError
-from debias_cl.losses import contrast
-from debias_cl.losses.classes import class_sums, first_order, reordered
-from debias_cl.losses.tiles import OTHER, SAME, Layout
-
-Sources = slice | Tensor | None
-"""Which source images are anchors: a slice, int64 positions or a (B,) bool mask; None is all."""
+from debias_cl.losses.anchors import Anchors, Sources, TiledAnchors, chosen_rows
+from debias_cl.losses.tiles import OTHER, SAME, tile_size
+from debias_cl.losses.whole import WholeAnchors
 
 
 @dataclass(frozen=True)
@@ -38,129 +35,6 @@ class Term:
     value: Callable[[Anchors], Tensor]
     needs: tuple[Literal["positives", "negatives", "views"], ...]
     same: bool = True
-
-
-class Anchors:
-    """A batch prepared for the terms: rows of unit length, sorted by label; values an anchor.
-
-    Args:
-        features: (B, V, d) float; float16 and bfloat16 are raised to float32.
-        label: (B,) int64; None where every source image is its own label.
-        temperature: above 0.
-        sources: source images whose rows are anchors.
-        first_view: whether only view 0 of each image is an anchor.
-        wanted: kinds of pairs that the terms need.
-        tile: rows of a tile; 0 chooses.
-    """
-
-    def __init__(
-        self,
-        features: Tensor,
-        label: Tensor | None,
-        temperature: float,
-        sources: Sources = None,
-        first_view: bool = False,
-        wanted: tuple[int, ...] = (SAME, OTHER),
-        tile: int = 0,
-    ) -> None:
-        self.temperature, self.wanted = temperature, wanted
-        b, v, _ = features.shape
-        order = None if label is None else torch.sort(label, stable=True).indices
-        self.z, self.unit = unit_rows(features if order is None else reordered(features, order))
-        chosen = _chosen(b, v, sources, first_view, features.device)
-        rows = None
-        if chosen is not None:
-            rows = (chosen if order is None else chosen[order]).flatten().nonzero().squeeze(1)
-        ordered = torch.arange(b, device=features.device) if order is None else label[order]  # type: ignore[index]
-        self.counts = None if order is None else ordered.unique_consecutive(return_counts=True)[1]
-        self.layout = Layout.of(ordered.repeat_interleave(v), rows, tile)
-        self.flat = self.z.flatten(0, 1)  # (N, d)
-        self.rows = None if rows is None else self.flat[rows]  # (M, d)
-
-    def _of_anchors(self, per_row: Tensor) -> Tensor:
-        flat = per_row.flatten()
-        return flat if self.layout.anchors is None else flat[self.layout.anchors]
-
-    @cached_property
-    def number(self) -> dict[str, Tensor]:
-        """(M,) int64 each (views: one for all): positives, negatives, other views of an anchor."""
-        b, v, _ = self.z.shape
-        mine = torch.ones(b, dtype=torch.int64, device=self.z.device)
-        if self.counts is not None:
-            mine = self.counts.repeat_interleave(self.counts, output_size=b)
-        row = self._of_anchors(mine.repeat_interleave(v)) * v
-        return {"positives": row - 1, "negatives": b * v - row, "views": row.new_full((), v - 1)}
-
-    @cached_property
-    def _logs(self) -> Tensor:
-        return contrast.log_sums(self.flat, self.layout, self.temperature, self.rows, self.wanted)
-
-    @property
-    def log_same(self) -> Tensor:
-        """(M,) log sum over P(i) of exp s."""
-        return self._logs[SAME]
-
-    @property
-    def log_others(self) -> Tensor:
-        """(M,) log sum over N(i) of exp s."""
-        return self._logs[OTHER]
-
-    @cached_property
-    def log_all(self) -> Tensor:
-        """(M,) log sum over A(i) of exp s."""
-        return torch.logaddexp(self.log_same, self.log_others)
-
-    @cached_property
-    def _view_sums(self) -> Tensor:
-        return self.z.sum(1)  # (B, d)
-
-    def _mean(self, sums: Tensor, number: Tensor) -> Tensor:
-        # element by element, because autocast would lower the precision of a product's gradient
-        total = (self.z * sums[:, None]).sum(-1) - self.unit
-        return self._of_anchors(total) / number.clamp(min=1) / self.temperature
-
-    @cached_property
-    def mean_views(self) -> Tensor:
-        """(M,) mean over S(i) of s."""
-        return self._mean(self._view_sums, self.number["views"])
-
-    @cached_property
-    def mean_positives(self) -> Tensor:
-        """(M,) mean over P(i) of s."""
-        if self.counts is None:
-            return self.mean_views
-        return self._mean(class_sums(self._view_sums, self.counts), self.number["positives"])
-
-    def mean_curve(self, curve: contrast.Curve) -> Tensor:
-        """(M,) mean over P(i) of curve(s_ip - log sum over N(i))."""
-        total = contrast.pair_sums(
-            self.flat, self.layout, self.temperature, self.log_others, curve, self.rows
-        )
-        return total / self.number["positives"].clamp(min=1)
-
-
-def unit_rows(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return rows of length 1 in float32 (float64 in float64), and which rows have a length.
-
-    A row without a direction (all zeros, or a length that its number format cannot hold) becomes
-    zeros: its similarity to every row is 0 and it gets no gradient.
-    """
-    x = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
-    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    usable = norm > torch.finfo(x.dtype).tiny ** 0.5
-    return x / torch.where(usable, norm, torch.inf), usable.squeeze(-1).to(x.dtype)
-
-
-def _chosen(
-    b: int, v: int, sources: Sources, first_view: bool, device: torch.device
-) -> Tensor | None:
-    if sources is None and not first_view:
-        return None
-    chosen = torch.zeros((b, v), dtype=torch.bool, device=device)
-    chosen[slice(None) if sources is None else sources] = True
-    if first_view:
-        chosen[:, 1:] = False
-    return chosen
 
 
 class FamilyLoss(nn.Module):
@@ -202,7 +76,7 @@ class FamilyLoss(nn.Module):
         self.terms = tuple((share, term) for share, term in terms if share != 0)
         self.temperature, self.base_temperature = temperature, base_temperature
         self.first_view = first_view
-        self._missing: dict[str, tuple[Tensor | int, int]] = {}
+        self._present: dict[str, tuple[Tensor | int, int]] = {}
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(
@@ -223,21 +97,23 @@ class FamilyLoss(nn.Module):
             UsageError: features or labels of another shape or type.
         """
         features, label = checked(features, labels)
-        features = first_order(features)
         with torch.autocast(features.device.type, enabled=False):
             anchors = self._prepare(features, label if self.looks_at_labels else None, sources)
-            total = sum(share * self._applied(term, anchors).sum() for share, term in self.terms)
             self._count(anchors)
             rows = features.shape[0] * (1 if self.first_view else features.shape[1])
-            scale = self.temperature / (self.base_temperature or self.temperature)
-            return torch.as_tensor(total) * (scale / rows)
+            scale = self.temperature / (self.base_temperature or self.temperature) / rows
+            parts = [share * scale * self._applied(term, anchors) for share, term in self.terms]
+            return reduce(torch.add, parts).sum()
 
     def _prepare(self, features: Tensor, label: Tensor | None, sources: Sources) -> Anchors:
         same = any(term.same for _, term in self.terms)
         wanted = (SAME, OTHER) if same else (OTHER,)
-        return Anchors(
-            features, label, self.temperature, sources, self.first_view, wanted, self.tile
-        )
+        b, v, _ = features.shape
+        chosen = chosen_rows(b, v, sources, self.first_view, features.device)
+        tile = self.tile or tile_size(b * v, features.device)
+        if chosen is None and b * v <= tile:
+            return WholeAnchors(features, label, self.temperature, wanted)
+        return TiledAnchors(features, label, self.temperature, chosen, wanted, tile)
 
     @staticmethod
     def _applied(term: Term, anchors: Anchors) -> Tensor:
@@ -249,9 +125,8 @@ class FamilyLoss(nn.Module):
         present = {f"anchors_without_{need}": anchors.number[need] for need in needs}
         present["rows_without_direction"] = anchors.unit
         for name, number in present.items():
-            missing, of = self._missing.get(name, (0, 0))
-            absent = number.numel() - torch.count_nonzero(number)
-            self._missing[name] = (missing + absent, of + number.numel())
+            enough, of = self._present.get(name, (0, 0))
+            self._present[name] = (enough + torch.count_nonzero(number), of + number.numel())
 
     def diagnostics(self) -> dict[str, float]:
         """Return shares since the last call: anchors that a term did not apply to.
@@ -260,8 +135,8 @@ class FamilyLoss(nn.Module):
             `anchors_without_positives`, `..._negatives`, `..._views` (those that the loss needs)
             and `rows_without_direction` (all zeros), in [0, 1]; empty before the first batch.
         """
-        shares = {name: float(n) / of for name, (n, of) in self._missing.items() if of}
-        self._missing = {}
+        shares = {name: 1 - float(n) / of for name, (n, of) in self._present.items() if of}
+        self._present = {}
         return shares
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from debias_cl.losses.anchors import Anchors
 from debias_cl.losses.contrast import Curve
-from debias_cl.losses.family import Anchors, Term
+from debias_cl.losses.family import Term
 
 
 def _label_contrast(a: Anchors) -> Tensor:
@@ -22,7 +23,7 @@ def _supervised_outside(a: Anchors) -> Tensor:
 
 
 def _supervised_inside(a: Anchors) -> Tensor:
-    return a.log_all - (a.log_same - a.number["positives"].to(a.z.dtype).log())
+    return a.log_all - (a.log_same - a.number["positives"].to(a.unit.dtype).log())
 
 
 def _clamped(a: Anchors) -> Tensor:
