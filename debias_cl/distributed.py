@@ -170,19 +170,6 @@ def launched() -> Ranks:
     return Ranks(rank, int(env["WORLD_SIZE"]), int(env.get("LOCAL_RANK", rank)))
 
 
-def only_one(command: str, remedy: str) -> None:
-    """Refuse to go on where torchrun started several processes.
-
-    Raises:
-        UsageError: there are several.
-    """
-    size = launched().size
-    if size > 1:
-        raise UsageError(
-            f"{command} runs in one process, and torchrun started {size}", remedy=remedy
-        )
-
-
 @contextmanager
 def processes(device: str) -> Iterator[Ranks]:
     """Join the processes that torchrun started: gloo on the CPU, NCCL on CUDA.

@@ -53,10 +53,8 @@ class EvaluateOptions(DataOptions):
 def evaluate(options: EvaluateOptions) -> int:
     """Evaluate, write the report, print the summary and where everything is."""
     from debias_cl import pipeline
-    from debias_cl.distributed import only_one
     from debias_cl.document import Settings
 
-    only_one("evaluate", "train with torchrun, then evaluate the run: --run FOLDER")
     pipeline.evaluate(
         pipeline.Request(
             data=options.data_config(),

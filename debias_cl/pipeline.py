@@ -7,16 +7,17 @@ report. Every stage writes its file before the next begins, so nothing finished 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 
 from debias_cl.config import DataConfig, ProbeConfig, TrainConfig
 from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
+from debias_cl.distributed import Ranks, processes
 from debias_cl.document import Judged, Settings, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
 from debias_cl.features import extract, own_classifier_predictions
@@ -56,37 +57,49 @@ class Request:
 def evaluate(request: Request) -> Path:
     """Evaluate an encoder and those beside it; return the path of the report.
 
+    Started by torchrun, its processes train what is missing and make the features together; the
+    first one alone judges, writes and prints.
+
     Raises:
         UsageError, DataError, CheckpointError: with what to do.
     """
     started = time.monotonic()
-    device = pick_device(request.device)
-    if request.checkpoint:
-        dataset, sources = _checkpoint_sources(request, device)
-    else:
-        dataset, sources = _run_sources(request, device)
-    folder = Path(request.out) / _report_name(sources[0], request)
-    judged = [
-        one
-        for source in sources
-        for one in _judge(source, dataset, request, folder, main=source is sources[0])
-    ]
+    kind = pick_device(request.device)
+    with processes(kind) as ranks:
+        dataset, sources = _sources(request, kind, ranks)
+        folder = Path(request.out) / _report_name(sources[0], request)
+        judged = [
+            one
+            for place, source in enumerate(sources)
+            for one in _judge(source, dataset, request, folder, ranks, main=not place)
+        ]
+        if ranks.first:
+            _report(judged, dataset, request, folder, provenance(kind), started)
+    return folder / "report.html"
+
+
+def _report(
+    judged: Sequence[Judged],
+    dataset: Dataset,
+    request: Request,
+    folder: Path,
+    facts: Mapping[str, Any],
+    started: float,
+) -> None:
     audited, *beside = sorted(judged, key=lambda one: one.encoder["control"])
-    facts = {**provenance(device), "seed": audited.encoder.get("seed")}
-    facts["wall_seconds"] = round(time.monotonic() - started, 1)
+    seconds = round(time.monotonic() - started, 1)
     document = assemble(
         audited,
         beside,
         dataset=describe_dataset(
             dataset, DATASETS.get(dataset.name), Path(request.data.manifest).name
         ),
-        provenance=facts,
+        provenance={**facts, "seed": audited.encoder.get("seed"), "wall_seconds": seconds},
         settings=request.settings,
     )
     report = write_report(document, folder)
     console.print(summary(document))
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
-    return report
 
 
 def _report_name(source: Source, request: Request) -> str:
@@ -102,28 +115,35 @@ def _report_name(source: Source, request: Request) -> str:
     return "-".join(part for part in parts if part)
 
 
-def _checkpoint_sources(request: Request, device: str) -> tuple[Dataset, list[Source]]:
+def _sources(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[Source]]:
+    """Return the data and the encoders to judge, the audited one first."""
+    device = ranks.device(kind)
+    if not request.checkpoint:
+        dataset, runs = _runs(request, kind, ranks)
+        return dataset, [from_run(run, dataset, device) for run in runs]
     source = from_checkpoint(Path(request.checkpoint), request.arch, request.image_size, device)
     data = replace(resolve_data(request.data), image_size=source.image_size)
-    others = [name for name in request.beside or () if name != "none"]
-    dataset = DATASETS.get(data.dataset).load(data)
-    runs = [Run.open(Path(name)) for name in others]
-    return dataset, [source, *(from_run(run, dataset, device) for run in runs)]
+    others = [Run.open(Path(name)) for name in request.beside or () if name != "none"]
+    with ranks.in_turn():
+        dataset = DATASETS.get(data.dataset).load(data)
+    return dataset, [source, *(from_run(run, dataset, device) for run in others)]
 
 
-def _run_sources(request: Request, device: str) -> tuple[Dataset, list[Source]]:
-    audited = _audited_run(request, device)
-    configs, folders = [with_device(audited, device)], [audited.folder]
+def _runs(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[Run]]:
+    """Return the data and the finished runs; what is missing is trained first."""
+    audited = _audited_run(request, kind)
+    configs, folders = [with_device(audited, kind)], [audited.folder]
     for config, folder in _beside(request, configs[0]):
         configs.append(config)
         folders.append(folder)
     data = _asked_of(audited, request)
-    dataset = DATASETS.get(data.dataset).load(data)  # first: data that is missing is said at once
+    with ranks.in_turn():  # before training: data that is missing is said at once
+        dataset = DATASETS.get(data.dataset).load(data)
     for split in ("train", dataset.test_split):
         dataset.split(split)
-    _announce(audited)
-    runs = train_all(configs, folders)
-    return dataset, [from_run(run, dataset, device) for run in runs]
+    if ranks.first:
+        _announce(audited)
+    return dataset, train_all(configs, folders, ranks)
 
 
 def _asked_of(run: Run, request: Request) -> DataConfig:
@@ -207,13 +227,15 @@ def _same_rows(config: TrainConfig, other: Run) -> None:
 
 
 def _judge(
-    source: Source, dataset: Dataset, request: Request, folder: Path, *, main: bool
+    source: Source, dataset: Dataset, request: Request, folder: Path, ranks: Ranks, *, main: bool
 ) -> Iterator[Judged]:
     """Yield one encoder under each of its judges; features and predictions are written as made."""
     stem = "" if main else f"-{source.name}"
     features = extract(
-        source.encoder, dataset, source.views, source.device, about=source.description
+        source.encoder, dataset, source.views, source.device, about=source.description, ranks=ranks
     )
+    if not ranks.first:
+        return
     features.save(folder / f"features{stem}.safetensors")
     positive = _positive(dataset, request)
     for judge, probe in _judges(source, dataset, request):

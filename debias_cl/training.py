@@ -28,7 +28,7 @@ from debias_cl.data import DATASETS
 from debias_cl.data.batches import Batches
 from debias_cl.data.contract import Dataset
 from debias_cl.data.views import Views
-from debias_cl.distributed import Ranks, processes
+from debias_cl.distributed import ALONE, Ranks, processes
 from debias_cl.encoders import Encoder, build
 from debias_cl.errors import DataError, DebiasError, UsageError
 from debias_cl.features import KnnMonitor
@@ -146,20 +146,23 @@ class _Child:
     bar: TaskID | None = None
 
 
-def train_all(configs: Sequence[TrainConfig], folders: Sequence[Path]) -> list[Run]:
+def train_all(
+    configs: Sequence[TrainConfig], folders: Sequence[Path], ranks: Ranks = ALONE
+) -> list[Run]:
     """Train several runs and return them in order; finished ones are taken as they are.
 
     On the CPU small networks do not fill the cores, so the runs go side by side, each in its own
-    process with an equal share of the threads; on an accelerator one after the other.
+    process with an equal share of the threads; on an accelerator, or by several processes together,
+    one after the other.
 
     Raises:
         DebiasError: a run failed; its message and log are named. The finished ones are kept.
     """
-    runs = [
-        Run.create_or_open(folder, config) for config, folder in zip(configs, folders, strict=True)
-    ]
+    pairs = list(zip(configs, folders, strict=True))
+    with ranks.in_turn():
+        runs = [Run.create_or_open(folder, config) for config, folder in pairs]
     waiting = [run for run in runs if not run.finished]
-    if len(waiting) > 1 and all(run.config.device == "cpu" for run in waiting):
+    if ranks.size == 1 and len(waiting) > 1 and all(run.config.device == "cpu" for run in waiting):
         _train_side_by_side(waiting)
     else:
         for run in waiting:

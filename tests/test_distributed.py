@@ -7,6 +7,7 @@ share of the batch: with it, several processes are not one process on the whole 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -23,7 +24,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from debias_cl import evaluate
 from debias_cl.config import (
     DataConfig,
     FitConfig,
@@ -365,15 +365,6 @@ def test_what_cannot_be_is_said() -> None:
     assert ALONE.wrap(net, FitConfig(sync_batch_norm=True)) is net
 
 
-def test_evaluate_under_torchrun_is_refused_in_words(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "RANK": "0"}.items():
-        monkeypatch.setenv(name, value)
-    assert evaluate.main([]) == 2
-    assert "evaluate runs in one process, and torchrun started 2" in capsys.readouterr().err
-
-
 def test_the_log_says_what_batch_norm_sees() -> None:
     text = "2 processes share each batch; batch norm sees the share of its process, not the batch"
     assert Ranks(0, 2).note(nn.Sequential(nn.BatchNorm1d(3))) == text
@@ -439,3 +430,21 @@ def test_a_process_that_dies_does_not_leave_the_others_waiting(tmp_path: Path) -
 
 if __name__ == "__main__":
     one_of_several(Path(sys.argv[1]))
+
+
+@pytest.mark.slow
+def test_evaluate_by_two_processes_gives_the_numbers_of_one(tmp_path: Path) -> None:
+    options = ["--set", "fit.epochs=1", "--beside", "none", "--device", "cpu"]
+    trained = ["debias_cl.train", *options[:2], "--device", "cpu", "--run", str(tmp_path / "run")]
+    finished(start(1, "-m", *trained))
+    judged = ["debias_cl.evaluate", *options, "--run", str(tmp_path / "run"), "--out"]
+    one = start(1, "-m", *judged, str(tmp_path / "one"))
+    finished(one)
+    two = start(2, "-m", *judged, str(tmp_path / "two"))
+    said = finished(two)
+    assert sum("report: " in text for text in said) == 1
+    overall = [
+        json.loads((tmp_path / name / "run" / "metrics.json").read_text())["overall"]
+        for name in ("one", "two")
+    ]
+    assert overall[0] == overall[1]
