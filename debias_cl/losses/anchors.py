@@ -25,7 +25,7 @@ class Anchors(ABC):
     """What the terms read: one value an anchor, M anchors.
 
     Attributes:
-        unit: (B, V) which rows have a direction, 1 or 0.
+        unit: (B, V) bool, which rows have a direction.
         number: (M,) each (views: one for all): positives, negatives, other views of an anchor.
     """
 
@@ -45,10 +45,10 @@ class Anchors(ABC):
     def log_others(self) -> Tensor:
         """(M,) log sum over N(i) of exp s."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def log_all(self) -> Tensor:
         """(M,) log sum over A(i) of exp s."""
-        return torch.logaddexp(self.log_same, self.log_others)
 
     @property
     @abstractmethod
@@ -125,12 +125,16 @@ class TiledAnchors(Anchors):
         return self._logs[OTHER]
 
     @cached_property
+    def log_all(self) -> Tensor:
+        return torch.logaddexp(self.log_same, self.log_others)
+
+    @cached_property
     def _view_sums(self) -> Tensor:
         return self.z.sum(1)  # (B, d)
 
     def _mean(self, sums: Tensor, number: Tensor) -> Tensor:
         # element by element, because autocast would lower the precision of a product's gradient
-        total = (self.z * sums[:, None]).sum(-1) - self.unit
+        total = (self.z * sums[:, None]).sum(-1) - self.unit.to(self.z.dtype)
         return self._of_anchors(total) / number.clamp(min=1) / self.temperature
 
     @cached_property
@@ -154,9 +158,8 @@ class _UnitRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        usable = (norm > torch.finfo(x.dtype).tiny ** 0.5) & (norm < torch.inf)
-        norm = norm.masked_fill_(~usable, torch.inf)
-        z, unit = x / norm, usable.squeeze(-1).to(x.dtype)
+        norm.masked_fill_(norm <= torch.finfo(x.dtype).tiny ** 0.5, torch.inf)
+        z, unit = x / norm, norm.squeeze(-1) < torch.inf
         ctx.save_for_backward(x, z, norm)
         ctx.mark_non_differentiable(unit)
         return z, unit
@@ -171,7 +174,7 @@ class _UnitRows(torch.autograd.Function):
 
 
 def unit_rows(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return rows of length 1 in float32 (float64 in float64), and which rows have a length.
+    """Return rows of length 1 in float32 (float64 in float64), and which rows have a direction.
 
     A row without a direction (all zeros, or a length that its number format cannot hold) becomes
     zeros: its similarity to every row is 0 and it gets no gradient. A second derivative through

@@ -29,12 +29,12 @@ class Term:
     Attributes:
         value: gives (M,) values of the anchors.
         needs: what an anchor must have for the term: else the term adds 0 to it and is counted.
-        same: whether it needs the log-sum-exp over rows of the anchor's own label.
+        sums: kinds of pairs (SAME, OTHER, ALL) whose log-sum-exp it reads.
     """
 
     value: Callable[[Anchors], Tensor]
     needs: tuple[Literal["positives", "negatives", "views"], ...]
-    same: bool = True
+    sums: tuple[int, ...]
 
 
 class FamilyLoss(nn.Module):
@@ -106,19 +106,19 @@ class FamilyLoss(nn.Module):
             return reduce(torch.add, parts).sum()
 
     def _prepare(self, features: Tensor, label: Tensor | None, sources: Sources) -> Anchors:
-        same = any(term.same for _, term in self.terms)
-        wanted = (SAME, OTHER) if same else (OTHER,)
+        wanted = tuple(sorted({kind for _, term in self.terms for kind in term.sums}))
         b, v, _ = features.shape
         chosen = chosen_rows(b, v, sources, self.first_view, features.device)
         tile = self.tile or tile_size(b * v, features.device)
         if chosen is None and b * v <= tile:
             return WholeAnchors(features, label, self.temperature, wanted)
-        return TiledAnchors(features, label, self.temperature, chosen, wanted, tile)
+        visited = (OTHER,) if wanted == (OTHER,) else (SAME, OTHER)
+        return TiledAnchors(features, label, self.temperature, chosen, visited, tile)
 
     @staticmethod
     def _applied(term: Term, anchors: Anchors) -> Tensor:
-        enough = [anchors.number[need] > 0 for need in term.needs]
-        return torch.where(reduce(torch.logical_and, enough), term.value(anchors), 0.0)
+        lacking = [anchors.number[need] == 0 for need in term.needs]
+        return term.value(anchors).masked_fill(reduce(torch.logical_or, lacking), 0.0)
 
     def _count(self, anchors: Anchors) -> None:
         needs = sorted({need for _, term in self.terms for need in term.needs})

@@ -8,6 +8,7 @@ from torch import Tensor
 from debias_cl.losses.anchors import Anchors
 from debias_cl.losses.contrast import Curve
 from debias_cl.losses.family import Term
+from debias_cl.losses.tiles import ALL, OTHER, SAME
 
 
 def _label_contrast(a: Anchors) -> Tensor:
@@ -23,7 +24,7 @@ def _supervised_outside(a: Anchors) -> Tensor:
 
 
 def _supervised_inside(a: Anchors) -> Tensor:
-    return a.log_all - (a.log_same - a.number["positives"].to(a.unit.dtype).log())
+    return a.log_all - (a.log_same - a.number["positives"].to(a.log_same.dtype).log())
 
 
 def _clamped(a: Anchors) -> Tensor:
@@ -36,19 +37,19 @@ CLAMP = Curve(
 )
 """-min(0, b): a positive that beats all negatives together adds no pull."""
 
-LABEL_CONTRAST = Term(_label_contrast, ("positives", "negatives"), same=False)
+LABEL_CONTRAST = Term(_label_contrast, ("positives", "negatives"), (OTHER,))
 """-mean_P [s_ip - log sum_N exp s_in]."""
 
-LABEL_CONTRAST_CLAMPED = Term(_clamped, ("positives", "negatives"), same=False)
+LABEL_CONTRAST_CLAMPED = Term(_clamped, ("positives", "negatives"), (OTHER,))
 """-mean_P min(0, s_ip - log sum_N exp s_in)."""
 
-SELF_CONTRAST = Term(_self_contrast, ("views",))
+SELF_CONTRAST = Term(_self_contrast, ("views",), (ALL,))
 """-mean_S s_iv + log sum_A exp s_ij."""
 
-SUPERVISED_OUTSIDE = Term(_supervised_outside, ("positives",))
+SUPERVISED_OUTSIDE = Term(_supervised_outside, ("positives",), (ALL,))
 """-mean_P s_ip + log sum_A exp s_ij."""
 
-SUPERVISED_INSIDE = Term(_supervised_inside, ("positives",))
+SUPERVISED_INSIDE = Term(_supervised_inside, ("positives",), (ALL, SAME))
 """-log [mean_P exp s_ip / sum_A exp s_ij]."""
 
 
@@ -61,4 +62,4 @@ def margin_contrast(epsilon: float) -> Term:
         value=lambda odds: torch.logaddexp(odds.new_tensor(-epsilon), -odds),
         slope=lambda odds: -torch.sigmoid(epsilon - odds),
     )
-    return Term(lambda a: a.mean_curve(margin), ("positives",), same=False)
+    return Term(lambda a: a.mean_curve(margin), ("positives",), (OTHER,))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SAME, OTHER = 0, 1
-"""Rows of the (2, M) results: pairs of one label, pairs of two labels."""
+SAME, OTHER, ALL = 0, 1, 2
+"""Kinds of pairs: of one label and of two labels (rows of the (2, M) results), and both."""
 
 WHOLE_BATCH, SMALL_BATCH = 512, 2048
 """Rows up to which a batch is one tile, and up to which its tiles are small (CPU, measured)."""

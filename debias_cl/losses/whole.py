@@ -7,6 +7,7 @@ sum that a term may read comes from one autograd function. Terms cannot tell the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from debias_cl.losses.anchors import Anchors, unit_rows
 from debias_cl.losses.contrast import EXPONENT_LIMIT, Curve, similarities
-from debias_cl.losses.tiles import OTHER, SAME
+from debias_cl.losses.tiles import ALL, OTHER, SAME
 
 
 class WholeAnchors(Anchors):
@@ -25,7 +26,7 @@ class WholeAnchors(Anchors):
         features: (B, V, d) float; float16 and bfloat16 are raised to float32.
         label: (B,) int64; None where every source image is its own label.
         temperature: above 0.
-        wanted: kinds of pairs that the terms need.
+        wanted: kinds of pairs whose log-sum-exp the terms read.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class WholeAnchors(Anchors):
         features: Tensor,
         label: Tensor | None,
         temperature: float,
-        wanted: tuple[int, ...] = (SAME, OTHER),
+        wanted: tuple[int, ...] = (SAME, OTHER, ALL),
     ) -> None:
         b, v, _ = features.shape
         z, self.unit = unit_rows(features)
@@ -48,11 +49,11 @@ class WholeAnchors(Anchors):
             "negatives": b * v - 1 - positives,
             "views": positives.new_full((), v - 1),
         }
-        self._sums: list[Tensor]
         self._share = positives.clamp(min=1).reciprocal_()
-        self.s, *self._sums = _Sums.apply(
+        self.s, self._positives, self._views, *logs = _Sums.apply(
             self.flat, equal, self.positive, self._share, (b, v), self.scale, wanted
         )
+        self._logs: dict[int, Tensor] = dict(zip(wanted, logs, strict=True))
 
     @property
     def number(self) -> dict[str, Tensor]:
@@ -60,19 +61,25 @@ class WholeAnchors(Anchors):
 
     @property
     def log_same(self) -> Tensor:
-        return self._sums[SAME]
+        return self._logs[SAME]
 
     @property
     def log_others(self) -> Tensor:
-        return self._sums[OTHER]
+        return self._logs[OTHER]
+
+    @property
+    def log_all(self) -> Tensor:
+        return self._logs[ALL]
 
     @property
     def mean_positives(self) -> Tensor:
-        return self._sums[2]
+        result: Tensor = self._positives
+        return result
 
     @property
     def mean_views(self) -> Tensor:
-        return self._sums[3]
+        result: Tensor = self._views
+        return result
 
     def mean_curve(self, curve: Curve) -> Tensor:
         result: Tensor = _Curved.apply(
@@ -81,25 +88,29 @@ class WholeAnchors(Anchors):
         return result
 
 
-def _exponentials(
-    s: Tensor, equal: Tensor, scale: float, wanted: tuple[int, ...]
-) -> list[tuple[Tensor, Tensor | float]]:
-    """Return for SAME and OTHER: exp(s - top) at such pairs, 0 elsewhere, and top."""
-    if scale <= EXPONENT_LIMIT[s.dtype]:
-        powers = s.exp().fill_diagonal_(0)
-        others = powers.masked_fill(equal, 0)
-        # exact: one of the two is 0, or they are the same number
-        return [(powers - others if SAME in wanted else powers[:0], 0.0), (others, 0.0)]
-    alike = s.masked_fill(~equal, -torch.inf).fill_diagonal_(-torch.inf)
-    parts: list[tuple[Tensor, Tensor | float]] = []
-    for values in (alike, s.masked_fill(equal, -torch.inf)):
+def _plain(s: Tensor, equal: Tensor, kinds: tuple[int, ...]) -> Iterator[tuple[Tensor, None]]:
+    """Yield exp s at the pairs of each kind, 0 elsewhere."""
+    powers = s.exp().fill_diagonal_(0)
+    for kind in kinds:
+        if kind == ALL:
+            yield powers, None
+        else:
+            yield powers.masked_fill(equal if kind == OTHER else ~equal, 0), None
+
+
+def _lifted(s: Tensor, equal: Tensor, kinds: tuple[int, ...]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield exp(s - top) at the pairs of each kind, 0 elsewhere, and (N, 1) top, their maximum."""
+    s = s.clone().fill_diagonal_(-torch.inf)
+    for kind in kinds:
+        values = s
+        if kind != ALL:
+            values = s.masked_fill(equal if kind == OTHER else ~equal, -torch.inf)
         top = values.amax(1, keepdim=True).clamp_(min=torch.finfo(s.dtype).min)
-        parts.append((values.sub_(top).exp_(), top.squeeze(1)))
-    return parts
+        yield (values - top).exp_(), top
 
 
 class _Sums(torch.autograd.Function):
-    """Similarities without a gradient; then log_same, log_others, mean_positives, mean_views."""
+    """Similarities (no gradient), means over positives and views, a log-sum-exp a wanted kind."""
 
     @staticmethod
     def forward(
@@ -112,34 +123,36 @@ class _Sums(torch.autograd.Function):
         scale: float,
         wanted: tuple[int, ...],
     ) -> tuple[Tensor, ...]:
-        s = similarities(z, z, scale)
-        exponentials = _exponentials(s, equal, scale, wanted)
-        totals = [powers.sum(1) for powers, _ in exponentials]
-        logs = [total.log().add_(top) for total, (_, top) in zip(totals, exponentials, strict=True)]
+        s = similarities(z, z, scale).fill_diagonal_(0)
         positives = (s * positive).sum(1).mul_(share)
         b, v = shape
-        own = _own_views(s, b, v)
-        views = (own.sum(1) - own.diagonal(0, 0, 1).T).T.reshape(-1) / max(v - 1, 1)
-        ctx.save_for_backward(z, positive, share, *totals, *(powers for powers, _ in exponentials))
+        views = _own_views(s, b, v).sum(1).T.reshape(-1).div_(max(v - 1, 1))
+        how = _plain if scale <= EXPONENT_LIMIT[s.dtype] else _lifted
+        kept, logs = [], []
+        for powers, top in how(s, equal, wanted):
+            total = powers.sum(1)
+            logs.append(total.log() if top is None else total.log().add_(top.squeeze(1)))
+            kept += [powers, total]
+        ctx.save_for_backward(z, positive, share, *kept)
         ctx.shape, ctx.scale = shape, scale
         ctx.mark_non_differentiable(s)
         ctx.set_materialize_grads(False)
-        return s, *logs, positives, views
+        return s, positives, views, *logs
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, _: None, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, _: None, by_positives: Tensor | None, by_views: Tensor | None, *by_logs: Tensor
+    ) -> tuple[Tensor | None, ...]:
         z, positive, share, *kept = ctx.saved_tensors
-        (b, v), pulls = ctx.shape, [(positive, None if grads[2] is None else grads[2] * share)]
-        for grad, total, powers in zip(grads[:2], kept[:2], kept[2:], strict=True):
-            if grad is not None:
-                pulls.append((powers, torch.where(total > 0, grad / total, 0.0)))
-        weight = torch.zeros_like(positive)
-        for matrix, pull in pulls:
+        (b, v), weight = ctx.shape, torch.zeros_like(positive)
+        for pull, powers, total in zip(by_logs, kept[::2], kept[1::2], strict=True):
             if pull is not None:
-                weight.addcmul_(matrix, pull[:, None])
-        if grads[3] is not None and v > 1:
-            _own_views(weight, b, v).add_((grads[3] / (v - 1)).view(b, v).T[:, None])
+                weight.addcmul_(powers, torch.where(total > 0, pull / total, 0.0)[:, None])
+        if by_positives is not None:
+            weight.addcmul_(positive, (by_positives * share)[:, None])
+        if by_views is not None and v > 1:
+            _own_views(weight, b, v).add_((by_views / (v - 1)).view(b, v).T[:, None])
             weight.fill_diagonal_(0)
         return _pulled(weight, z, ctx.scale), None, None, None, None, None, None
 
