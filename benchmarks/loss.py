@@ -1,11 +1,12 @@
 """Time and memory of the contrastive losses, forward and backward, beside other implementations.
 
-    python benchmarks/loss.py [--rows 512 2048 8192 32768 65536] [--threads 2] [--device cpu]
+    python benchmarks/loss.py [--rows 64 512 8192 65536] [--threads 2] [--device cpu]
 
 Times: all contestants in one process, one after another, round after round, so that a busy machine
 slows all of them alike; the median of the rounds after one for warming up. Memory: a process for
 each, the peak of its resident memory (or of the device's allocator) above what it was with the
-inputs made and the code warm. The dense formula is this file's own plain write-up, with masks.
+inputs made and the code warm. ConTeX with N x N matrices is written in dense.py, twice: with the
+masks of the field's public code (`dense_masks`), and as short as possible (`dense_lean`).
 pytorch-metric-learning and lightly are measured where they are installed.
 """
 
@@ -21,16 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dense
 import torch
+from dense import BASE, TEMPERATURE
 from harness import load, middle, origin, parser, peak_above, run_python, save
 from torch import Tensor
-from torch.nn import functional as F
 
 from debias_cl.losses import ConTeXLoss, NTXentLoss, SupConLoss
 
-DIM, CLASSES, TEMPERATURE, BASE = 128, 10, 0.1, 0.07
+DIM, CLASSES = 128, 10
 
-ROWS = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
+ROWS = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
 
 SECONDS, MOST_ROUNDS = 3.0, 50
 """Small batches are measured for at least this long, or that many rounds."""
@@ -39,29 +41,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """Called with features (n, 2, d) and labels (n,)."""
 
 
-def dense_contex(features: Tensor, labels: Tensor) -> Tensor:
-    """ConTeX as its formula reads: N x N logits and N x N masks."""
-    b, v, _ = features.shape
-    z = F.normalize(features, dim=-1).flatten(0, 1)  # (N, d)
-    label = labels.repeat_interleave(v)
-    image = torch.arange(b, device=z.device).repeat_interleave(v)
-    others = 1 - torch.eye(b * v, device=z.device)
-    same = (label[:, None] == label[None, :]).to(z.dtype)
-    positives, negatives = same * others, 1 - same
-    views = (image[:, None] == image[None, :]).to(z.dtype) * others
-    logits = z @ z.T / TEMPERATURE
-    logits = logits - logits.max(dim=1, keepdim=True).values.detach()
-    powers = logits.exp()
-    by_label = logits - (powers * negatives).sum(1, keepdim=True).log()
-    by_self = logits - (powers * others).sum(1, keepdim=True).log()
-    label_contrast = -(positives * by_label).sum(1) / positives.sum(1)
-    self_contrast = -(views * by_self).sum(1) / views.sum(1)
-    return TEMPERATURE / BASE * (label_contrast + self_contrast).mean() / 2
-
-
 def compiled_dense_contex() -> Loss:
     """The dense formula through torch.compile."""
-    compiled: Loss = torch.compile(dense_contex)
+    compiled: Loss = torch.compile(dense.lean)
     return compiled
 
 
@@ -94,7 +76,8 @@ class Contestant:
 
 CONTESTANTS = {
     "ConTeX": Contestant(lambda: ConTeXLoss(TEMPERATURE, BASE)),
-    "ConTeX, dense formula": Contestant(lambda: dense_contex, largest=8192),
+    "ConTeX, dense formula": Contestant(lambda: dense.lean, largest=8192),
+    "ConTeX, dense masks": Contestant(lambda: dense.masks, largest=8192),
     "ConTeX, dense formula compiled": Contestant(compiled_dense_contex, largest=2048),
     "ConTeX, clamped": Contestant(lambda: ConTeXLoss(TEMPERATURE, BASE, clamp=True), 32_768),
     "SupCon": Contestant(lambda: SupConLoss(TEMPERATURE, TEMPERATURE), 32_768),
@@ -107,11 +90,15 @@ CONTESTANTS = {
 
 RIVALS = {
     "ConTeX, dense formula": "ConTeX",
+    "ConTeX, dense masks": "ConTeX",
     "ConTeX, dense formula compiled": "ConTeX",
     "SupCon, pytorch-metric-learning": "SupCon",
     "NT-Xent, lightly": "NT-Xent",
 }
 """Contestant -> ours, which computes the same loss."""
+
+DENSE = {"dense_masks": "ConTeX, dense masks", "dense_lean": "ConTeX, dense formula"}
+"""Key of the results -> the contestant that computes ConTeX with N x N matrices."""
 
 
 def inputs(rows: int, device: str) -> tuple[Tensor, Tensor]:
@@ -188,10 +175,10 @@ def peak_of(name: str, rows: int, options: argparse.Namespace) -> int | None:
     return int(run_python(command).splitlines()[-1])
 
 
-def differences(rows: int, device: str) -> dict[str, float]:
-    """Relative distance of ConTeX's value and gradient from the dense formula's."""
+def differences(rival: Loss, rows: int, device: str) -> dict[str, float]:
+    """Relative distance of ConTeX's value and gradient from a dense one's."""
     results = []
-    for loss in (ConTeXLoss(TEMPERATURE, BASE), dense_contex):
+    for loss in (ConTeXLoss(TEMPERATURE, BASE), rival):
         x, labels = inputs(rows, device)
         value = loss(x, labels)
         torch.autograd.backward(value)
@@ -234,10 +221,17 @@ def measure(rows: int, options: argparse.Namespace) -> dict[str, Any]:
         }
         for name, rounds in seconds.items()
     }
-    entry = {"rows": rows, "load_average": load(), "measured": measured}
+    entry: dict[str, Any] = {"rows": rows, "load_average": load(), "measured": measured}
     entry["ours_against"] = compared(seconds, peaks)
-    if rows <= CONTESTANTS["ConTeX, dense formula"].largest:
-        entry["relative_difference_from_dense"] = differences(rows, options.device)
+    entry["against_dense"] = {
+        key: entry["ours_against"][name]
+        | {"relative_difference": differences(CONTESTANTS[name].build(), rows, options.device)}
+        for key, name in DENSE.items()
+        if name in seconds
+    }
+    if "dense_lean" in entry["against_dense"]:
+        lean = entry["against_dense"]["dense_lean"]
+        entry["relative_difference_from_dense"] = lean["relative_difference"]
     return entry
 
 
@@ -248,11 +242,10 @@ def show(entry: dict[str, Any]) -> None:
         space = values["peak_bytes"]
         megabytes = "?" if space is None else f"{space / 1e6:,.1f}"
         wall, cpu = values["median_wall_seconds"] * 1e3, values["median_cpu_seconds"] * 1e3
-        print(f"  {name:34} {wall:10,.1f} ms, CPU {cpu:10,.1f} ms {megabytes:>10} MB")
+        print(f"  {name:34} {wall:10,.2f} ms, CPU {cpu:10,.2f} ms {megabytes:>10} MB")
+    apart = {DENSE[key]: ratio for key, ratio in entry["against_dense"].items()}
     for rival, ratio in entry["ours_against"].items():
-        print(f"  ours against {rival}: {ratio}")
-    if "relative_difference_from_dense" in entry:
-        print(f"  relative difference from dense: {entry['relative_difference_from_dense']}")
+        print(f"  ours against {rival}: {apart.get(rival, ratio)}")
 
 
 def arguments() -> argparse.Namespace:
