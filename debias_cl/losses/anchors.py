@@ -167,10 +167,15 @@ class _UnitRows(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> Tensor:
         x, z, norm = ctx.saved_tensors
-        with torch.no_grad():
-            along = (grad * z).sum(-1, keepdim=True)
-            gradient = torch.addcmul(grad, z, along, value=-1).div_(norm)
-        return refused(gradient, x) if torch.is_grad_enabled() else gradient
+        if torch.is_grad_enabled():  # somebody means to differentiate this once more
+            return refused(_through_length(grad.detach(), z.detach(), norm), x)
+        return _through_length(grad, z, norm)
+
+
+def _through_length(grad: Tensor, z: Tensor, norm: Tensor) -> Tensor:
+    """Return the gradient of x from that of z = x / norm."""
+    along = (grad * z).sum(-1, keepdim=True)  # autocast would lower a dot product's precision
+    return torch.addcmul(grad, z, along, value=-1).div_(norm)
 
 
 def unit_rows(features: Tensor) -> tuple[Tensor, Tensor]:

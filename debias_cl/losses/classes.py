@@ -1,7 +1,8 @@
-"""Small steps of the contrastive family: sums within labels, reordering, first order only."""
+"""Small steps of the contrastive family: sums within labels, reordering, precision, first order."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -55,6 +56,14 @@ def reordered(x: Tensor, order: Tensor) -> Tensor:
     """Return `x[order]` for a permutation: its gradient is a copy, not a sum."""
     result: Tensor = _Reordered.apply(x, order)
     return result
+
+
+_AS_IT_IS: AbstractContextManager[Any] = nullcontext()
+
+
+def full_precision(kind: str) -> AbstractContextManager[Any]:
+    """Return a context without autocast on a kind of device; where none is on, one that is free."""
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else _AS_IT_IS
 
 
 class _Refused(torch.autograd.Function):

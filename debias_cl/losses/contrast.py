@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from debias_cl.losses.classes import full_precision
 from debias_cl.losses.tiles import OTHER, SAME, Layout, Tile
 
 EXPONENT_LIMIT = {torch.float32: 40.0, torch.float64: 300.0}
@@ -175,7 +176,7 @@ class _LogSums(torch.autograd.Function):
         layout, scale = ctx.layout, ctx.scale
         how = _arithmetic(scale, z.dtype)
         gradient = _Gradient(z, anchors)
-        with torch.autocast(z.device.type, enabled=False):
+        with full_precision(z.device.type):
             pull = how.pull(grad, logs)
             for tile in layout.tiles(ctx.wanted):
                 values = how.lift(gradient.a[tile.rows], z[tile.cols])
@@ -222,7 +223,7 @@ class _PairSums(torch.autograd.Function):
         layout, scale, curve = ctx.layout, ctx.scale, ctx.curve
         gradient = _Gradient(z, anchors)
         grad_others = torch.zeros_like(others)
-        with torch.autocast(z.device.type, enabled=False):
+        with full_precision(z.device.type):
             for tile in layout.tiles((SAME,)):
                 s = similarities(gradient.a[tile.rows], z[tile.cols], scale)
                 weight = torch.zeros_like(s)

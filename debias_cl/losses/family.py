@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from debias_cl.errors import UsageError
 from debias_cl.losses.anchors import Anchors, Sources, TiledAnchors, chosen_rows
-from debias_cl.losses.tiles import OTHER, SAME, tile_size
+from debias_cl.losses.classes import full_precision
+from debias_cl.losses.tiles import OTHER, SAME, WHOLE_BATCH
 from debias_cl.losses.whole import WholeAnchors
 
 
@@ -40,7 +41,8 @@ class Term:
 class FamilyLoss(nn.Module):
     """A loss of the contrastive family over (n, views, d) features, exact for any batch.
 
-    Memory grows with n x views, never with its square. Features of any length are normalised;
+    Memory grows with n x views, never with its square (up to 512 rows, where all
+    pairs are compared at once, it is a few MB). Features of any length are normalised;
     float16, bfloat16 and autocast are computed in float32. An anchor that a term does not apply to
     (no positive, no negative, no other view) adds 0 to that term and stays in the mean; how many
     there were is in `diagnostics()`. Value and gradient are finite for every finite batch. First
@@ -54,7 +56,8 @@ class FamilyLoss(nn.Module):
     """
 
     tile = 0
-    """Rows of a tile; 0 chooses by the number of rows and the device."""
+    """Rows of a tile; 0 chooses by the number of rows and the device. A batch that fits into one
+    tile is compared all at once, unsorted, and its tile is kept for the backward pass."""
 
     shares = True
     """Whether it takes `sources`, so that several processes can each compute a part."""
@@ -76,6 +79,8 @@ class FamilyLoss(nn.Module):
         self.terms = tuple((share, term) for share, term in terms if share != 0)
         self.temperature, self.base_temperature = temperature, base_temperature
         self.first_view = first_view
+        self._wanted = tuple(sorted({kind for _, term in self.terms for kind in term.sums}))
+        self._needs = sorted({need for _, term in self.terms for need in term.needs})
         self._present: dict[str, tuple[Tensor | int, int]] = {}
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -97,23 +102,24 @@ class FamilyLoss(nn.Module):
             UsageError: features or labels of another shape or type.
         """
         features, label = checked(features, labels)
-        with torch.autocast(features.device.type, enabled=False):
+        with full_precision(features.device.type):
             anchors = self._prepare(features, label if self.looks_at_labels else None, sources)
             self._count(anchors)
             rows = features.shape[0] * (1 if self.first_view else features.shape[1])
             scale = self.temperature / (self.base_temperature or self.temperature) / rows
-            parts = [share * scale * self._applied(term, anchors) for share, term in self.terms]
-            return reduce(torch.add, parts).sum()
+            (first, term), *others = self.terms
+            total = self._applied(term, anchors)
+            for share, term in others:
+                total = total.add(self._applied(term, anchors), alpha=share / first)
+            return total.sum() * (first * scale)
 
     def _prepare(self, features: Tensor, label: Tensor | None, sources: Sources) -> Anchors:
-        wanted = tuple(sorted({kind for _, term in self.terms for kind in term.sums}))
         b, v, _ = features.shape
         chosen = chosen_rows(b, v, sources, self.first_view, features.device)
-        tile = self.tile or tile_size(b * v, features.device)
-        if chosen is None and b * v <= tile:
-            return WholeAnchors(features, label, self.temperature, wanted)
-        visited = (OTHER,) if wanted == (OTHER,) else (SAME, OTHER)
-        return TiledAnchors(features, label, self.temperature, chosen, visited, tile)
+        if chosen is None and b * v <= (self.tile or WHOLE_BATCH):
+            return WholeAnchors(features, label, self.temperature, self._wanted)
+        visited = (OTHER,) if self._wanted == (OTHER,) else (SAME, OTHER)
+        return TiledAnchors(features, label, self.temperature, chosen, visited, self.tile)
 
     @staticmethod
     def _applied(term: Term, anchors: Anchors) -> Tensor:
@@ -121,8 +127,7 @@ class FamilyLoss(nn.Module):
         return term.value(anchors).masked_fill(reduce(torch.logical_or, lacking), 0.0)
 
     def _count(self, anchors: Anchors) -> None:
-        needs = sorted({need for _, term in self.terms for need in term.needs})
-        present = {f"anchors_without_{need}": anchors.number[need] for need in needs}
+        present = {f"anchors_without_{need}": anchors.number[need] for need in self._needs}
         present["rows_without_direction"] = anchors.unit
         for name, number in present.items():
             enough, of = self._present.get(name, (0, 0))

@@ -14,9 +14,10 @@ from torch import Tensor
 SAME, OTHER, ALL = 0, 1, 2
 """Kinds of pairs: of one label and of two labels (rows of the (2, M) results), and both."""
 
-WHOLE_BATCH, SMALL_BATCH = 512, 2048
-"""Rows up to which a batch is one tile, and up to which its tiles are small (CPU, measured)."""
+WHOLE_BATCH = 512
+"""Rows up to which all pairs are compared at once (measured)."""
 
+SMALL_BATCH = 2048
 TILE_SMALL, TILE_CPU, TILE_ELSEWHERE = 256, 512, 4096
 """Rows of a tile: what fits a core's cache (measured), and what keeps an accelerator busy."""
 
@@ -56,7 +57,7 @@ class Layout:
     @classmethod
     def of(cls, label: Tensor, anchors: Tensor | None = None, tile: int = 0) -> Layout:
         """Choose the tile: `tile` rows, or 0 for the size that measured best."""
-        return cls(label, anchors, tile or tile_size(label.numel(), label.device))
+        return cls(label, anchors, tile or _tile_size(label))
 
     def tiles(self, wanted: tuple[int, ...] = (SAME, OTHER)) -> Iterator[Tile]:
         """Yield the tiles that hold any of the wanted kinds of pairs."""
@@ -97,11 +98,10 @@ class Layout:
         return values
 
 
-def tile_size(rows: int, device: torch.device) -> int:
-    """Return the side of a tile that measured best for a number of rows."""
-    if device.type != "cpu":
+def _tile_size(label: Tensor) -> int:
+    if label.device.type != "cpu":
         return TILE_ELSEWHERE
-    return TILE_SMALL if WHOLE_BATCH < rows <= SMALL_BATCH else TILE_CPU
+    return TILE_SMALL if label.numel() <= SMALL_BATCH else TILE_CPU
 
 
 def _cut(label: Tensor, size: int) -> list[tuple[slice, int, int]]:

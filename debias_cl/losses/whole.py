@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from debias_cl.losses.anchors import Anchors, unit_rows
+from debias_cl.losses.classes import full_precision
 from debias_cl.losses.contrast import EXPONENT_LIMIT, Curve, similarities
 from debias_cl.losses.tiles import ALL, OTHER, SAME
 
@@ -124,7 +125,7 @@ class _Sums(torch.autograd.Function):
         wanted: tuple[int, ...],
     ) -> tuple[Tensor, ...]:
         s = similarities(z, z, scale).fill_diagonal_(0)
-        positives = (s * positive).sum(1).mul_(share)
+        positives = torch.linalg.vecdot(s, positive).mul_(share)
         b, v = shape
         views = _own_views(s, b, v).sum(1).T.reshape(-1).div_(max(v - 1, 1))
         how = _plain if scale <= EXPONENT_LIMIT[s.dtype] else _lifted
@@ -132,7 +133,7 @@ class _Sums(torch.autograd.Function):
         for powers, top in how(s, equal, wanted):
             total = powers.sum(1)
             logs.append(total.log() if top is None else total.log().add_(top.squeeze(1)))
-            kept += [powers, total]
+            kept += [powers, total.clamp_(min=torch.finfo(s.dtype).tiny)]  # 0 where powers are
         ctx.save_for_backward(z, positive, share, *kept)
         ctx.shape, ctx.scale = shape, scale
         ctx.mark_non_differentiable(s)
@@ -148,7 +149,7 @@ class _Sums(torch.autograd.Function):
         (b, v), weight = ctx.shape, torch.zeros_like(positive)
         for pull, powers, total in zip(by_logs, kept[::2], kept[1::2], strict=True):
             if pull is not None:
-                weight.addcmul_(powers, torch.where(total > 0, pull / total, 0.0)[:, None])
+                weight.addcmul_(powers, (pull / total)[:, None])
         if by_positives is not None:
             weight.addcmul_(positive, (by_positives * share)[:, None])
         if by_views is not None and v > 1:
@@ -164,7 +165,7 @@ def _own_views(pairs: Tensor, b: int, v: int) -> Tensor:
 
 def _pulled(weight: Tensor, z: Tensor, scale: float) -> Tensor:
     """Return the gradient of the rows from the (N, N) weights of their similarities."""
-    with torch.autocast(z.device.type, enabled=False):
+    with full_precision(z.device.type):
         return similarities(weight + weight.T, z.T, scale)
 
 

@@ -137,12 +137,13 @@ def test_half_precision_is_accumulated_in_float32(objective: Any, dtype: torch.d
     torch.testing.assert_close(gradient.double(), slope, rtol=1e-2, atol=1e-3)
 
 
-def test_autocast_does_not_lower_the_precision(objective: Any) -> None:
+@pytest.mark.parametrize("tile", [0, 3])
+def test_autocast_does_not_lower_the_precision(objective: Any, tile: int) -> None:
     labels = [0, 1, 0, 2, 1, 0]
     x = features_for(labels, 2).detach().float().requires_grad_()
-    value, gradient = run(objective.build(0.1), x, labels, 3)
+    value, gradient = run(objective.build(0.1), x, labels, tile)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        same, slope = run(objective.build(0.1), x, labels, 3)
+        same, slope = run(objective.build(0.1), x, labels, tile)
     assert torch.equal(value, same) and torch.equal(gradient, slope)
 
 
