@@ -38,15 +38,20 @@ def at(result: Result, rows: int) -> Result | None:
 
 
 def loss_against_dense(result: Result) -> Reading | None:
-    """Time, loss memory and value at 8,192 rows."""
+    """Time, loss memory and value at 8,192 rows, against two write-ups of the dense formula.
+
+    The bar is against masks as public code takes them; the lean write-up does less than that.
+    """
     if (entry := at(result, 8192)) is None:
         return None
-    ratio, own = entry["ours_against"][DENSE], entry["measured"]["ConTeX"]
-    faster, smaller = ratio["times_faster"], ratio["times_less_memory"]
-    apart = entry["relative_difference_from_dense"]["value"]
+    own, masks = entry["measured"]["ConTeX"], entry["against_dense"]["dense_masks"]
+    lean = entry["against_dense"]["dense_lean"]
+    faster, smaller = masks["times_faster"], masks["times_less_memory"]
+    apart = masks["relative_difference"]["value"]
     text = (
         f"{faster:.1f}x faster ({own['median_wall_seconds'] * 1e3:,.0f} ms), {smaller:.0f}x less "
-        f"({own['peak_bytes'] / 1e6:,.0f} MB), value equal to {apart:.0e}"
+        f"({own['peak_bytes'] / 1e6:,.0f} MB), value equal to {apart:.0e}; the formula without "
+        f"needless matrices: {lean['times_faster']:.1f}x, {lean['times_less_memory']:.0f}x"
     )
     return text, faster >= 20 and smaller >= 50 and apart <= 1e-6
 
