@@ -144,8 +144,8 @@ def drawing(result: Result) -> Reading:
 
 def quickstart(result: Result) -> Reading:
     """The default command."""
-    training, runs = result["stages"]["training"], len(result["runs"])
-    text = f"{result['seconds']:.0f} s, {training:.0f} s of it training {runs} runs"
+    training, runs = result["stages"]["start and training"], len(result["runs"])
+    text = f"{result['seconds']:.0f} s, {training:.0f} s of it until {runs} runs are trained"
     return text, result["seconds"] <= 240 and runs == 3
 
 

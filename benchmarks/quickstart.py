@@ -20,8 +20,7 @@ from typing import Any
 from harness import middle, origin, parser, run_python, save
 
 STAGES = {
-    "start: imports, data, run folders": "runs/*/config.json",
-    "training": "runs/*/encoder.safetensors",
+    "start and training": "runs/*/encoder.safetensors",
     "features and probes": "reports/*/predictions*.parquet",
     "metrics": "reports/*/metrics.json",
     "report": "reports/*/report.html",
@@ -36,25 +35,20 @@ def last(folder: Path, pattern: str) -> float:
 
 def once() -> dict[str, Any]:
     """Run the command in a fresh folder and return the seconds of its stages."""
-    threads = os.environ.pop("OMP_NUM_THREADS", None)
-    try:
-        with tempfile.TemporaryDirectory() as name:
-            folder, start = Path(name), time.time()
-            run_python(("-m", "debias_cl.evaluate"), cwd=folder)
-            ended = time.time()
-            moments = [start, *(last(folder, pattern) for pattern in STAGES.values())]
-            runs = sorted(path.parent.name for path in folder.glob("runs/*/config.json"))
-            logs = [path.read_text(encoding="utf-8") for path in folder.glob("runs/*/log.jsonl")]
-    finally:
-        if threads is not None:
-            os.environ["OMP_NUM_THREADS"] = threads
+    with tempfile.TemporaryDirectory() as name:
+        folder, start = Path(name), time.time()
+        run_python(("-m", "debias_cl.evaluate"), cwd=folder)
+        ended = time.time()
+        moments = [start, *(last(folder, pattern) for pattern in STAGES.values())]
+        runs = sorted(path.parent.name for path in folder.glob("runs/*/config.json"))
+        logs = [path.read_text(encoding="utf-8") for path in folder.glob("runs/*/log.jsonl")]
     spans = [later - earlier for earlier, later in pairwise(moments)]
-    epochs = [json.loads(line) for log in logs for line in log.splitlines()]
+    entries = [[json.loads(line) for line in log.splitlines()] for log in logs]
     return {
         "seconds": ended - start,
-        "stages": dict(zip(STAGES, spans, strict=True)),
+        "stages": {**dict(zip(STAGES, spans, strict=True)), "end": ended - moments[-1]},
         "runs": runs,
-        "epochs": max(row["epoch"] for row in epochs if "epoch" in row),
+        "epochs": max(row["epoch"] for rows in entries for row in rows),
     }
 
 
@@ -64,15 +58,18 @@ def combined(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         "rounds": len(rounds),
         "seconds": middle(one["seconds"] for one in rounds),
         "slowest_seconds": middle([max(one["seconds"] for one in rounds)]),
-        "stages": {name: middle(one["stages"][name] for one in rounds) for name in STAGES},
+        "stages": {
+            name: middle(one["stages"][name] for one in rounds) for name in rounds[0]["stages"]
+        },
         "runs": rounds[0]["runs"],
         "epochs": rounds[0]["epochs"],
     }
 
 
 def main() -> None:
-    """Run it as often as asked; one round takes minutes."""
-    options: argparse.Namespace = parser(__doc__, repeats=1).parse_args()
+    """Run it as often as asked."""
+    options: argparse.Namespace = parser(__doc__, repeats=3).parse_args()
+    os.environ.pop("OMP_NUM_THREADS", None)
     started = origin()
     rounds = [once() for _ in range(options.repeats)]
     save(

@@ -25,6 +25,7 @@ HEAD = "| what | bar | measured | met | load | command |\n|---|---|---|---|---|-
 MET = {True: "yes", False: "**no**", None: "-"}
 LINES = {
     "ConTeX": ("#0072b2", "o", "-"),
+    "ConTeX, dense masks": ("#b5452c", "D", "-"),
     "ConTeX, dense formula": ("#d55e00", "s", "-"),
     "SupCon, pytorch-metric-learning": ("#8a6d00", "^", "--"),
     "NT-Xent, lightly": ("#7a3f73", "v", "--"),
