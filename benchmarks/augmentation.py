@@ -227,7 +227,7 @@ def contest(policy: str, rounds: int) -> dict[str, Any]:
     """All contestants, round after round, each in a process of its own."""
     names = [n for n in CONTESTANTS if "kornia" not in n or importlib.util.find_spec("kornia")]
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     environment.pop("OMP_NUM_THREADS", None)
     for _ in range(rounds):
         for name in names:

@@ -132,7 +132,7 @@ def run_alone(variant: str, threads: int, options: argparse.Namespace) -> subpro
     command = [sys.executable, __file__, "--only", variant, "--dataset", options.dataset]
     command += ["--preset", options.preset, "--objective", options.objective]
     command += ["--device", options.device, "--data-root", options.data_root]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
