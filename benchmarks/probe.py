@@ -127,9 +127,10 @@ def extrapolated(found: dict[str, Any], options: argparse.Namespace) -> str:
     gigabytes = numbers * 4 / 1e9
     return (
         f"Not measured: {LARGE[0]:,} x {LARGE[1]:,} has {numbers / 1e9:.1f} billion numbers. "
-        f"With as many classes and iterations, and the same cost a number, it takes about {seconds:.0f} s "
-        f"here and the same memory a worker. Each of about {passes:.0f} passes reads the file of "
-        f"{gigabytes:.0f} GB: from a disk of 1 GB/s that alone is {gigabytes * passes:.0f} s. A "
+        "With as many classes and iterations, and the same cost a number, it takes about "
+        f"{seconds:.0f} s here and the same memory a worker. Each of about {passes:.0f} passes "
+        f"reads the file of {gigabytes:.0f} GB: from a disk of 1 GB/s that alone is "
+        f"{gigabytes * passes:.0f} s. A "
         f"standardised float64 copy would take {2 * gigabytes:.0f} GB."
     )
 
