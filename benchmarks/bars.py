@@ -106,9 +106,14 @@ def metric_intervals(result: Result) -> Reading:
 
 def step_share(result: Result) -> Reading:
     """The share of encoder and loss in a step of the default run."""
-    plain = result["results"]["plain"]
-    text = f"{plain['model_share']:.0%} ({plain['images_per_second']:,.0f} images/s on one thread)"
-    return text, plain["model_share"] >= 0.85
+    ahead = result["results"]["plain, views ahead in a second thread"]
+    alone = result["results"]["plain"]
+    text = (
+        f"{ahead['model_share']:.0%} ({ahead['images_per_second']:,.0f} images/s on two threads, "
+        f"one of them making views); {alone['model_share']:.0%} "
+        f"({alone['images_per_second']:,.0f} images/s) where there is one thread for both"
+    )
+    return text, ahead["model_share"] >= 0.85
 
 
 def extraction(prefix: str) -> Callable[[Result], Reading]:

@@ -5,9 +5,10 @@
 An image is one source picture that gives two views. Each variant runs in a process of its own, one
 after another, round after round, so that a busy machine slows all alike. `data` is the making of
 views and targets, `model` encoder, objective, backward pass and optimiser on a batch that is there
-already, `step` both as the training loop runs them. On a CPU it also measures two runs side by side
-with one thread each against one run with two threads. On a busy CPU compare images a second of CPU
-time: it does not count the waiting.
+already, `step` both as the training loop runs them, `model_share` what of a step `model` would take
+alone. On a CPU it also measures two runs side by side with one thread each against one run with two
+threads, of which one makes the views ahead, as a single run on several cores does. On a busy CPU
+compare images a second of CPU time: it does not count the waiting.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def made(config: TrainConfig) -> tuple[TrainStep, torch.optim.Optimizer, Batches
     """Build what a run of this configuration builds."""
     from debias_cl.data import DATASETS
     from debias_cl.data.views import Views
-    from debias_cl.training import make_networks
+    from debias_cl.training import can_make_ahead, make_networks
 
     dataset = DATASETS.get(config.data.dataset).load(config.data)
     train = dataset.splits["train"]
@@ -58,6 +59,9 @@ def made(config: TrainConfig) -> tuple[TrainStep, torch.optim.Optimizer, Batches
     objective.to(config.device)
     if config.fit.channels_last:
         encoder.to(memory_format=torch.channels_last)
+    ahead = can_make_ahead(encoder, config.device)
+    if ahead:
+        torch.set_num_threads(1)
     batches = Batches(
         train.images,
         train.annotations.truth,
@@ -66,6 +70,7 @@ def made(config: TrainConfig) -> tuple[TrainStep, torch.optim.Optimizer, Batches
         config.fit.batch_size,
         seed=config.seed,
         device=config.device,
+        ahead=ahead,
     )
     step = TrainStep(encoder, objective, config.fit).train()
     device = torch.device(config.device)
@@ -122,7 +127,7 @@ def measure(config: TrainConfig) -> dict[str, float]:
         "step_seconds": step_seconds,
         "data_seconds": data_seconds,
         "model_seconds": model_seconds,
-        "model_share": model_seconds / (data_seconds + model_seconds),
+        "model_share": min(1.0, model_seconds / step_seconds),
         "peak_bytes": peak,
     }
 
@@ -155,7 +160,7 @@ def contest(options: argparse.Namespace) -> dict[str, Any]:
             seen.setdefault(name, []).append(result_of(run_alone(name, 1, options)))
         if cpu:
             two = result_of(run_alone("plain", 2, options))
-            seen.setdefault("plain, one run of two threads", []).append(two)
+            seen.setdefault("plain, views ahead in a second thread", []).append(two)
             pair = [run_alone("plain", 1, options) for _ in range(2)]
             both = [result_of(process) for process in pair]
             summed = {k: statistics.mean(row[k] for row in both) for k in both[0]}

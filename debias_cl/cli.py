@@ -91,9 +91,10 @@ def run_command(
     """
     import tyro
 
-    # Small networks leave threads waiting at every layer; on a busy machine threads that spin while
-    # they wait take the time of those that work. Read when torch is loaded, so set before.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that share a small network's layers wait for each other at the end of each. On a busy
+    # machine, waiting that spins takes the time of those that work; on an idle one, sleeping at
+    # once is slow. So spin shortly, then sleep. Read when torch is loaded, so set before.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     arguments = list(sys.argv[1:] if argv is None else argv)
     options = tyro.cli(
         kind,

@@ -85,10 +85,15 @@ def features_of(
     own = images[slice(*ranks.share(n))]
     size = batch_size or BATCH.get(torch.device(device).type, BATCH_ELSEWHERE)
     with evaluating(encoder), torch.inference_mode():
-        # Collected on the device: a copy a batch would stop an accelerator's queue.
-        found = [encoder(batch).float() for batch in plain_batches(own, views, size, device)]
-        everyone = ranks.rows_of_all(torch.cat(found), n)
-        values: npt.NDArray[np.float32] = everyone.cpu().numpy()
+        found, done = torch.empty(0), 0
+        for batch in plain_batches(own, views, size, device):
+            part = encoder(batch)
+            if not done:  # now the width is known
+                found = torch.empty(len(own), part.shape[1], device=part.device)
+            # On the device: a copy a batch to the host would stop an accelerator's queue.
+            found[done : done + len(part)] = part
+            done += len(part)
+        values: npt.NDArray[np.float32] = ranks.rows_of_all(found, n).cpu().numpy()
     return values
 
 

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -38,6 +39,8 @@ from debias_cl.losses.contract import ObjectiveContext, TrainingObjective
 from debias_cl.runs import Run
 
 POLL_SECONDS = 0.5
+SMALL = 1_000_000
+"""Parameters below which an encoder is small: `slim` has 43,776, ResNet-18 11 million."""
 PATIENCE_SECONDS = 2.0
 """How long a Ctrl-C that reached all processes is given before it is passed on."""
 
@@ -121,6 +124,7 @@ def _train_together(
     views = Views(config.views, dataset.mean, dataset.std)
     bias = train.annotations.attributes[0].name if train.annotations.attributes else None
     assert train.annotations.truth is not None
+    ahead = can_make_ahead(encoder, device)
     batches = Batches(
         train.images,
         train.annotations.truth,
@@ -132,10 +136,34 @@ def _train_together(
         drop_last=config.fit.drop_last,
         rank=ranks.rank,
         world_size=ranks.size,
+        ahead=ahead,
     )
     monitor = KnnMonitor(dataset, views, device, ranks=ranks) if config.fit.monitor_every else None
-    fit(encoder, objective, batches, config, run, monitor, device, ranks=ranks)
+    with threads(1 if ahead else torch.get_num_threads()):
+        fit(encoder, objective, batches, config, run, monitor, device, ranks=ranks)
     return run
+
+
+def can_make_ahead(encoder: Encoder, device: str | torch.device) -> bool:
+    """Say whether a thread of its own makes the views, and one thread the rest of the step.
+
+    It does for a small encoder on several cores: threads that share its short layers wait for each
+    other at the end of each.
+    """
+    size = sum(parameter.numel() for parameter in encoder.parameters())
+    spare = torch.get_num_threads() > 1
+    return torch.device(device).type == "cpu" and spare and size < SMALL
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let torch use so many threads, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +28,9 @@ RESIDENT_SHARE = 0.5
 """Largest share of the device's free memory that the pictures may take to be kept there."""
 
 _AHEAD = 2
-"""Batches read ahead of the one in use where the pictures stay outside the device."""
+"""Batches that are read, or made, ahead of the one in use."""
 
+T = TypeVar("T")
 Images = npt.NDArray[np.uint8]
 
 
@@ -47,6 +50,8 @@ class Batches:
         rank, world_size: which even share of each batch this process gets, as one run of rows.
         resident: keep the pictures on the device as uint8; None decides by `RESIDENT_SHARE`. Where
             they are not kept, a thread reads ahead into pinned memory.
+        ahead: make the next batches in a thread of its own while this one is in use; the batches
+            are the same. For a CPU with a core to spare.
 
     Attributes:
         note: what the settings could not do with so few pictures, for the log; "" where nothing.
@@ -71,6 +76,7 @@ class Batches:
         rank: int = 0,
         world_size: int = 1,
         resident: bool | None = None,
+        ahead: bool = False,
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"the batch size is {batch_size}", expected="at least 1")
@@ -85,6 +91,7 @@ class Batches:
         self.batch_size, self.rank, self.world_size = batch_size, rank, world_size
         self._label = torch.tensor(label, dtype=torch.int64)
         self._bias = None if bias is None else torch.tensor(bias, dtype=torch.int64)
+        self.ahead = ahead
         self._sizes, self.note = _sizes(len(images), batch_size, drop_last, world_size)
         self.resident = fits(images, self.device) if resident is None else resident
         self._images = images
@@ -104,6 +111,10 @@ class Batches:
             pairs of views (B, V, 3, h, w) float32 and what is known of the B pictures, both on the
             device; B is this process's share of the batch.
         """
+        made = self._made(epoch)
+        return _ahead(partial(next, made) for _ in self._sizes) if self.ahead else made
+
+    def _made(self, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
         order = torch.randperm(len(self._images), generator=seeded(_mix(self.seed, epoch, 0)))
         generator = torch.Generator(self.device).manual_seed(_mix(self.seed, epoch, 1))
         starts = np.cumsum([0, *self._sizes])
@@ -131,8 +142,8 @@ class Batches:
         kept = self._kept
         if kept is not None:
             return (kept.index_select(0, index.to(self.device)) for index in indices)
-        reads = [lambda index=index: _rows(self._images, index.numpy()) for index in indices]
-        return _ahead(reads, self.device)
+        reads = (partial(_rows, self._images, index.numpy()) for index in indices)
+        return _fetched(reads, self.device)
 
 
 def plain_batches(
@@ -154,8 +165,8 @@ def plain_batches(
         for start in starts:
             yield views.plain(_as_tensor(images[start : start + batch_size]))
         return
-    reads = [lambda start=start: np.array(images[start : start + batch_size]) for start in starts]
-    for pictures in _ahead(reads, where):
+    reads = (partial(np.array, images[start : start + batch_size]) for start in starts)
+    for pictures in _fetched(reads, where):
         yield views.plain(pictures)
 
 
@@ -227,19 +238,24 @@ def _rows(images: Images, index: npt.NDArray[np.int64]) -> Images:
     return rows
 
 
-def _ahead(reads: Sequence[Callable[[], Images]], device: torch.device) -> Iterator[Tensor]:
-    """Run the reads in a thread, some ahead of the consumer, and bring each to the device."""
+def _fetched(reads: Iterable[Callable[[], Images]], device: torch.device) -> Iterator[Tensor]:
+    """Bring what is read to the device; reading runs ahead, into pinned memory where that helps."""
 
-    def read(job: Callable[[], Images]) -> Tensor:
-        pictures = torch.from_numpy(job())
+    def pinned(read: Callable[[], Images]) -> Tensor:
+        pictures = torch.from_numpy(read())
         return pictures.pin_memory() if device.type == "cuda" else pictures
 
-    waiting: deque[Future[Tensor]] = deque()
+    for pictures in _ahead(partial(pinned, read) for read in reads):
+        yield pictures.to(device, non_blocking=True)
+
+
+def _ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Run the jobs in order in a thread, some ahead of the consumer."""
+    waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(max_workers=1) as thread:
-        jobs = iter(reads)
         for job in jobs:
-            waiting.append(thread.submit(read, job))
+            waiting.append(thread.submit(job))
             if len(waiting) > _AHEAD:
-                yield waiting.popleft().result().to(device, non_blocking=True)
+                yield waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result().to(device, non_blocking=True)
+            yield waiting.popleft().result()

@@ -87,6 +87,15 @@ def test_an_epoch_left_early_does_not_change_the_next() -> None:
     assert all(same(a, b) for a, b in zip(left.epoch(1), whole, strict=True))
 
 
+def test_batches_made_ahead_are_the_same_and_may_be_left_early() -> None:
+    plain, ahead = batches(drop_last=False), batches(drop_last=False, ahead=True)
+    next(iter(ahead.epoch(0)))
+    for epoch in range(2):
+        found = list(zip(plain.epoch(epoch), ahead.epoch(epoch), strict=True))
+        assert len(found) == len(plain)
+        assert all(same(a, b) for a, b in found)
+
+
 def test_seeds_give_other_orders() -> None:
     first, second = (next(batches(seed=seed).epoch(0))[1].index for seed in (0, 1))
     assert not torch.equal(first, second)
