@@ -95,6 +95,8 @@ class ObjectiveConfig:
     """ConTeX: weight of the label contrast; the self contrast has 1 - weight."""
     projection: tuple[int, ...] = (128, 64)
     """Widths of the projection head after the encoder's features: hidden ..., output."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of this objective alone (`--set objective.options.epsilon=0.3`): its SPEC's."""
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,7 @@ class _Loop:
         look = CHECK_EVERY.get(self.device.type, CHECK_EVERY_ELSEWHERE)
         for i, (views, targets) in enumerate(self.batches.epoch(epoch)):
             rate = self._set_rate(epoch + i / len(self.batches))
+            self.objective.set_progress((epoch + i / len(self.batches)) / self.config.fit.epochs)
             losses.append(self._update(views, targets))
             images += targets.share[1] if targets.share else len(views)
             own += len(views)
@@ -193,6 +194,7 @@ class _Loop:
 
     def resume(self) -> int:
         """Load `last.pt` where there is one; return the number of epochs that are done."""
+        self.objective.begin(self.encoder)
         done = self._load() if self.run.last.exists() else 0
         found = self.ranks.collected(done)
         if found != [done] * len(found):
@@ -262,6 +264,7 @@ class _Loop:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        self.objective.after_step(self.encoder)
         return loss.detach()
 
     def _set_rate(self, epoch: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from debias_cl.config import DataConfig, Preset, TrainConfig, from_dict, to_dict
 from debias_cl.data import DATASETS
 from debias_cl.errors import UsageError, did_you_mean
+from debias_cl.losses import OBJECTIVES
 
 AUTO_PRESETS = {"cpu": ("quick",), "gpu": ("short", "paper", "quick")}
 """Which preset `--preset auto` takes: the first of these that the data set has."""
@@ -87,14 +87,24 @@ def resolve(
         ),
         views=chosen.views,
         encoder=chosen.encoder,
-        objective=replace(chosen.objective, name=objective),
+        objective=chosen.objective,
         optimizer=chosen.optimizer,
         fit=chosen.fit,
         preset=name,
         seed=seed,
         device=device,
     )
-    return override(config, overrides)
+    return override(with_objective(config, objective), overrides)
+
+
+def with_objective(config: TrainConfig, name: str) -> TrainConfig:
+    """Return the same run under another objective, with the defaults of its own options.
+
+    Raises:
+        UsageError: there is no such objective, with the nearest names.
+    """
+    options = dict(OBJECTIVES.get(name).options)
+    return replace(config, objective=replace(config.objective, name=name, options=options))
 
 
 def override(config: TrainConfig, overrides: Sequence[str]) -> TrainConfig:
@@ -162,7 +172,4 @@ def run_name(config: TrainConfig) -> str:
 def beside_configs(config: TrainConfig, objectives: Sequence[str]) -> list[TrainConfig]:
     """Return the same run under other objectives: same views, seed, encoder and schedule."""
     names = [name for name in dict.fromkeys(objectives) if name != config.objective.name]
-    return [
-        replace(config, objective=dataclasses.replace(config.objective, name=name))
-        for name in names
-    ]
+    return [with_objective(config, name) for name in names]

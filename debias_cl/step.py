@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from debias_cl.config import FitConfig
 from debias_cl.distributed import added_up, gathered, replicated
+from debias_cl.errors import UsageError
 from debias_cl.losses.contract import Targets, TrainingObjective
 
 
@@ -41,10 +43,17 @@ class TrainStep(nn.Module):
             features = self._features(rows, self.config.chunk_size * each)
         if features.dtype in (torch.bfloat16, torch.float16):
             features = features.float()
+        if self.objective.needs_views:
+            targets = replace(targets, views=views)
         return self._loss(features.reshape(count, each, -1), targets)
 
     def _loss(self, features: Tensor, targets: Targets) -> Tensor:
         """The whole batch's loss, also where this process has a share of the batch."""
+        if targets.views is not None and targets.share is not None:
+            raise UsageError(
+                "this objective has a second network, which several processes cannot share",
+                remedy="train it in one process",
+            )
         if targets.share is None:
             loss: Tensor = self.objective(features, targets)
         elif self.objective.shares:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -76,13 +77,15 @@ def make_objective(config: TrainConfig, dataset: Dataset, feature_dim: int) -> T
     train = dataset.split("train").annotations
     bias = train.attributes[0] if train.attributes else None
     counts = None if bias is None else torch.from_numpy(train.cell_counts(bias.name))
-    return OBJECTIVES.get(config.objective.name).build(
+    return OBJECTIVES.get(config.objective.name).make(
         ObjectiveContext(
             config=config.objective,
             feature_dim=feature_dim,
             classes=len(dataset.label.levels),
             bias_levels=0 if bias is None else len(bias.levels),
             cell_counts=counts,
+            examples=len(train.ids),
+            make_encoder=partial(build, config.encoder, config.data.image_size),
         )
     )
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from debias_cl.config import ObjectiveConfig
 from debias_cl.distributed import gathered
+from debias_cl.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class ObjectiveContext:
         classes: number of label levels K.
         bias_levels: number of levels of the bias attribute; 0 where there is none.
         cell_counts: (K, bias_levels) training counts, int64; None where there is no bias attribute.
+        examples: pictures of the training split: `Targets.index` is below it.
+        options: the objective's own settings, defaults filled in.
+        make_encoder: builds another encoder of the run's architecture, with weights of its own, for
+            objectives with a second network; it takes (b, 3, H, W) views and gives (b, D) features.
     """
 
     config: ObjectiveConfig
@@ -30,6 +36,19 @@ class ObjectiveContext:
     classes: int
     bias_levels: int = 0
     cell_counts: Tensor | None = None
+    examples: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    make_encoder: Callable[[], nn.Module] | None = None
+
+    def second_encoder(self) -> nn.Module:
+        """Return an encoder of the run's architecture with weights of its own.
+
+        Raises:
+            UsageError: there is nothing to build it with.
+        """
+        if self.make_encoder is None:
+            raise UsageError(f"{self.config.name} needs a second encoder, and cannot build one")
+        return self.make_encoder()
 
 
 @dataclass(frozen=True)
@@ -42,12 +61,14 @@ class Targets:
         index: (B,) int64 row numbers in the training split.
         share: (first, total) where these are the rows from `first` on of a batch of `total` images
             that several processes share; None where they are the whole batch.
+        views: (B, V, 3, H, W) what the encoder was shown, for objectives with `needs_views`.
     """
 
     label: Tensor
     bias: Tensor | None
     index: Tensor
     share: tuple[int, int] | None = None
+    views: Tensor | None = None
 
 
 class TrainingObjective(nn.Module):
@@ -62,10 +83,16 @@ class TrainingObjective(nn.Module):
     computes the whole loss; nothing need be done for that (random numbers are drawn apart in each
     process, though). With `shares`, each is given its own rows with `targets.share`, and returns
     its part of the loss: the parts must add up to the loss.
+
+    An objective with a second network (a momentum encoder, a biased twin) sets `needs_views`,
+    builds it with `context.second_encoder()`, so that it is saved and resumed with the heads, and
+    runs it on `targets.views`. The loop calls `begin` once before the first step, `set_progress`
+    before and `after_step` after every step.
     """
 
     has_classifier = False
     shares = False
+    needs_views = False
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
         """Return the loss of a batch: features (B, V, D) float, a scalar float32 or float64."""
@@ -74,6 +101,15 @@ class TrainingObjective(nn.Module):
     def predict(self, features: Tensor) -> Tensor:
         """Return (n, K) logits of the objective's own classifier."""
         raise NotImplementedError(f"{type(self).__name__} has no classifier of its own")
+
+    def begin(self, encoder: nn.Module) -> None:
+        """Look at the encoder as it is before the first step, as to copy its weights."""
+
+    def set_progress(self, done: float) -> None:
+        """Take note of the share of all steps that is done, in [0, 1)."""
+
+    def after_step(self, encoder: nn.Module) -> None:
+        """Follow the encoder, which has just been changed, as momentum encoders do."""
 
     def diagnostics(self) -> dict[str, float]:
         """Return what the log should say of the last epoch; empty where nothing."""
@@ -90,7 +126,8 @@ class ObjectiveSpec:
         source: paper and equation, code followed, deviation.
         uses: the settings of `ObjectiveConfig` that it reads.
         needs_label, needs_bias: what it must be told of each image.
-        build: makes the objective.
+        build: makes the objective; `make` is what others call.
+        options: settings of its own and their defaults; `build` finds all in `context.options`.
     """
 
     title: str
@@ -100,6 +137,26 @@ class ObjectiveSpec:
     build: Callable[[ObjectiveContext], TrainingObjective]
     needs_label: bool = True
     needs_bias: bool = False
+    options: Mapping[str, float | int | bool | str] = field(default_factory=dict)
+
+    def make(self, context: ObjectiveContext) -> TrainingObjective:
+        """Build the objective, with the defaults of the options that are not given.
+
+        Raises:
+            UsageError: an option that it does not have, or no bias attribute where it needs one.
+        """
+        unknown = [name for name in context.config.options if name not in self.options]
+        if unknown:
+            raise UsageError(
+                f"{self.title} has no option '{unknown[0]}'",
+                remedy=did_you_mean(unknown[0], self.options),
+            )
+        if self.needs_bias and not context.bias_levels:
+            raise UsageError(
+                f"{self.title} needs to know the bias attribute of each training picture",
+                expected="a data set with a bias attribute (--bias-attr)",
+            )
+        return self.build(replace(context, options={**self.options, **context.config.options}))
 
 
 class ProjectionHead(nn.Sequential):

@@ -35,9 +35,10 @@ class EpsSupInfoNCELoss(FamilyLoss):
 
 
 def build(context: ObjectiveContext) -> Contrastive:
-    """Build eps-SupInfoNCE with its default margin on a projection head."""
-    config = context.config
-    return Contrastive(context, EpsSupInfoNCELoss(config.temperature, config.base_temperature))
+    """Build eps-SupInfoNCE on a projection head."""
+    config, epsilon = context.config, context.options["epsilon"]
+    loss = EpsSupInfoNCELoss(config.temperature, config.base_temperature, epsilon)
+    return Contrastive(context, loss)
 
 
 SPEC = ObjectiveSpec(
@@ -52,4 +53,5 @@ SPEC = ObjectiveSpec(
     ),
     uses=("temperature", "base_temperature", "projection"),
     build=build,
+    options={"epsilon": 0.25},
 )

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from debias_cl.config import ObjectiveConfig
 from debias_cl.losses import OBJECTIVES, ObjectiveSpec
 from debias_cl.losses.contract import ObjectiveContext, Targets, TrainingObjective
 
-DIM, CLASSES, LEVELS = 12, 3, 2
+DIM, CLASSES, LEVELS, PIXELS = 12, 3, 2, 48
 
 SETTINGS = {field.name for field in dataclasses.fields(ObjectiveConfig)}
 
@@ -37,6 +37,8 @@ def context(config: Any = None) -> ObjectiveContext:
         classes=CLASSES,
         bias_levels=LEVELS,
         cell_counts=torch.tensor([[8, 2], [3, 9], [5, 5]]),
+        examples=100,
+        make_encoder=lambda: nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, DIM)),
     )
 
 
@@ -45,7 +47,8 @@ def batch(n: int = 12, views: int = 2) -> tuple[Tensor, Targets]:
     x = torch.randn(n, views, DIM, generator=generator)
     label = torch.randint(0, CLASSES, (n,), generator=generator)
     bias = torch.randint(0, LEVELS, (n,), generator=generator)
-    return x, Targets(label, bias, torch.arange(n))
+    pictures = torch.randn(n, views, 3, 4, 4, generator=generator)
+    return x, Targets(label, bias, torch.arange(n), views=pictures)
 
 
 def step(objective: TrainingObjective, x: Tensor, targets: Targets) -> float:
@@ -70,7 +73,7 @@ def objective(entry: tuple[str, ObjectiveSpec]) -> TrainingObjective:
     """The entry's objective, built with the same weights each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return entry[1].build(context())
+        return entry[1].make(context())
 
 
 def test_it_cites_its_source_and_names_its_settings(entry: tuple[str, ObjectiveSpec]) -> None:
@@ -88,12 +91,12 @@ def test_titles_differ() -> None:
 def test_it_reads_the_settings_that_it_names(entry: tuple[str, ObjectiveSpec]) -> None:
     _, spec = entry
     recorder = Recorder(ObjectiveConfig(projection=(16, 8)))
-    spec.build(context(recorder))
-    assert recorder.read == set(spec.uses)
+    spec.make(context(recorder))
+    assert recorder.read - {"options", "name"} == set(spec.uses)
 
 
 def test_it_builds_with_the_default_settings(entry: tuple[str, ObjectiveSpec]) -> None:
-    assert isinstance(entry[1].build(context(ObjectiveConfig())), TrainingObjective)
+    assert isinstance(entry[1].make(context(ObjectiveConfig())), TrainingObjective)
 
 
 def test_a_step_down_the_gradient_lowers_the_loss(objective: TrainingObjective) -> None:
@@ -113,7 +116,10 @@ def test_it_is_finite_on_degenerate_batches(
 ) -> None:
     n = len(labels)
     for x in (batch(n, views)[0], torch.zeros(n, views, DIM), torch.ones(n, views, DIM)):
-        targets = Targets(torch.tensor(labels), torch.zeros(n).long(), torch.arange(n))
+        pictures = batch(n, views)[1].views
+        targets = Targets(
+            torch.tensor(labels), torch.zeros(n).long(), torch.arange(n), None, pictures
+        )
         assert math.isfinite(step(objective, x.requires_grad_(), targets))
 
 
