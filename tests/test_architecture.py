@@ -25,6 +25,7 @@ LAYERS = (
     ("sections",),
     ("document",),
     ("pipeline",),
+    ("suites",),
     ("cli",),
     ("train", "evaluate", "audit", "benchmark", "report", "data_cli", "__main__"),
 )

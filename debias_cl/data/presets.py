@@ -31,6 +31,18 @@ JITTERED = ViewsConfig(
 )
 """BiasCon's views of digits."""
 
+POLICIES = {
+    "geo": GEOMETRY,
+    "perm": PERMUTED,
+    "jitter": replace(
+        GEOMETRY,
+        jitter=(0.4, 0.4, 0.4, 0.1),
+        grey_p=0.2,
+        touches_bias="jitters the colours and makes a fifth of the views grey",
+    ),
+}
+"""Views of digits by name: colours left alone, permuted, jittered."""
+
 FACES = ViewsConfig(
     crop_scale=(0.5, 1.0),
     flip=0.5,

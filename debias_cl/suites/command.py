@@ -1,0 +1,88 @@
+"""What `benchmark` does: cells of a suite, run or listed, then the leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from debias_cl.cli import listed
+from debias_cl.errors import UsageError
+from debias_cl.suites.grid import Choice, cells_of, read_suite, share
+from debias_cl.suites.schedule import Plan, default_jobs, duration, run
+from debias_cl.training import pick_device
+
+if TYPE_CHECKING:
+    from debias_cl.benchmark import BenchmarkOptions
+
+console = Console()
+
+
+def benchmark(options: BenchmarkOptions) -> int:
+    """Run a suite as asked for and return the exit code: 1 where a cell failed."""
+    plan = plan_of(options)
+    if options.dry_run:
+        _list(plan)
+        return 0
+    found = run(plan, _say)
+    failed = [result for result in found if result.status == "failed"]
+    return 1 if failed else 0
+
+
+def plan_of(options: BenchmarkOptions) -> Plan:
+    """Return what is to be run.
+
+    Raises:
+        UsageError, DataError: an unknown suite, method, data set, share.
+    """
+    from debias_cl.benchmark import numbers
+
+    device = pick_device(options.device)
+    choice = Choice(
+        listed(options.methods),
+        listed(options.datasets),
+        listed(options.parts),
+        numbers(options.seeds),
+        _shares(options.rho),
+    )
+    cells = cells_of(read_suite(options.suite), choice, data_root=options.data_root, device=device)
+    return Plan(
+        share(cells, options.shard),
+        Path(options.runs),
+        Path(options.results),
+        options.jobs or default_jobs(device),
+        device,
+        options.hours,
+    )
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in listed(text))
+    except ValueError as error:
+        raise UsageError(
+            f"--rho {text} cannot be read", expected="numbers, as 0.99,0.999"
+        ) from error
+
+
+def _list(plan: Plan) -> None:
+    waiting = plan.waiting()
+    for cell in plan.cells:
+        seconds = plan.rates.seconds(cell)
+        state = "done" if cell not in waiting else "no rate measured yet"
+        if cell in waiting and seconds is not None:
+            state = f"about {duration(seconds)}"
+        data = cell.config.data
+        rho = "" if data.rho is None else f", rho {data.rho:g}"
+        _say(
+            f"{cell.part}  {cell.method}, {data.dataset}{rho}, views {cell.views}, "
+            f"seed {cell.config.seed}: {state}"
+        )
+    total = plan.expected_seconds(waiting)
+    time = "an unknown time (no rate measured yet)" if total is None else f"about {duration(total)}"
+    _say(f"{len(waiting)} of {len(plan.cells)} cells to run, {plan.jobs} at once: {time}")
+
+
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,222 @@
+"""A suite's TOML -> its cells: one whole configuration each. Nothing is run here."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from debias_cl.config import DataConfig, TrainConfig
+from debias_cl.data.presets import POLICIES
+from debias_cl.errors import DataError, UsageError, did_you_mean
+from debias_cl.resolve import resolve, run_name
+
+GRIDS = Path(__file__).parent / "grids"
+KEYS = {"title", "says", "baseline", "judge", "measure", "part"}
+PART_KEYS = {
+    "name", "says", "datasets", "methods", "seeds", "rho", "views", "preset", "attr",
+    "bias_attr", "protocol", "set",
+}  # fmt: skip
+AS_PRESET = "preset"
+"""The name of the views that a preset has."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a suite.
+
+    Attributes:
+        suite, part: where it stands.
+        method: what tables call it.
+        views: named policy of its views.
+        config: the whole configuration.
+    """
+
+    suite: str
+    part: str
+    method: str
+    views: str
+    config: TrainConfig
+
+    @property
+    def name(self) -> str:
+        """Name of its run folder and of its result."""
+        return run_name(self.config)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user takes of a suite; () takes all.
+
+    Attributes:
+        methods: objectives or method names.
+        datasets, parts: names.
+        seeds: numbers.
+        rho: shares of aligned training pictures.
+    """
+
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    rho: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite as written.
+
+    Attributes:
+        name: file name without ending.
+        title, says: for people.
+        baseline: method that the others are compared with.
+        judge: whose predictions the leaderboard shows ("linear probe").
+        measure: the number that orders the leaderboard.
+        parts: the tables `[[part]]`.
+    """
+
+    name: str
+    title: str
+    says: str
+    baseline: str
+    judge: str
+    measure: str
+    parts: Sequence[Mapping[str, Any]]
+
+
+def suites() -> tuple[str, ...]:
+    """Return the names of the suites that come with the package."""
+    return tuple(sorted(path.stem for path in GRIDS.glob("*.toml")))
+
+
+def read_suite(name: str) -> Suite:
+    """Read a suite by name, or a TOML file of the user's own.
+
+    Raises:
+        UsageError: no such suite, with the nearest names.
+        DataError: the file is no TOML, or has keys that a suite has not.
+    """
+    path = Path(name) if name.endswith(".toml") else GRIDS / f"{name}.toml"
+    if not path.is_file():
+        raise UsageError(
+            f"there is no suite '{name}'",
+            remedy=f"{did_you_mean(name, suites())}, or the path of a TOML file",
+        )
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"the suite cannot be read: {error}", where=str(path)) from error
+    _known(found, KEYS, path)
+    for part in found.get("part", []):
+        _known(part, PART_KEYS, path)
+    return Suite(
+        path.stem,
+        found.get("title", path.stem),
+        found.get("says", ""),
+        found.get("baseline", "supcon"),
+        found.get("judge", "linear probe"),
+        found.get("measure", "conflict_accuracy"),
+        found.get("part", []),
+    )
+
+
+def cells_of(
+    suite: Suite, choice: Choice = Choice(), *, data_root: str = "datasets", device: str = "cpu"
+) -> list[Cell]:
+    """Return the cells of a suite in the order in which they are run: seed by seed.
+
+    A method that is asked for and that the suite does not have is added to every part.
+
+    Raises:
+        UsageError: nothing is left of the suite, or a name is unknown.
+    """
+    cells = [
+        cell
+        for part in suite.parts
+        if not choice.parts or part["name"] in choice.parts
+        for cell in _cells_of_part(suite, part, choice, data_root, device)
+    ]
+    if not cells:
+        raise UsageError(
+            f"nothing of the suite '{suite.name}' is left to run",
+            remedy="fewer of --methods, --datasets, --parts, --seeds, --rho",
+        )
+    return list({cell.name: cell for cell in cells}.values())
+
+
+def share(cells: Sequence[Cell], text: str) -> list[Cell]:
+    """Return the cells of share "k/K": every K-th one from the k-th on.
+
+    Raises:
+        UsageError: no such share.
+    """
+    if not text:
+        return list(cells)
+    first, sign, of = text.partition("/")
+    if not (sign and first.isdigit() and of.isdigit() and 1 <= int(first) <= int(of)):
+        raise UsageError(f"--shard {text} cannot be read", expected="k/K, as 1/4 to 4/4")
+    return list(cells[int(first) - 1 :: int(of)])
+
+
+def _cells_of_part(
+    suite: Suite, part: Mapping[str, Any], choice: Choice, data_root: str, device: str
+) -> Iterator[Cell]:
+    methods = list(_methods(part["methods"], choice.methods))
+    datasets = [d for d in part["datasets"] if not choice.datasets or d in choice.datasets]
+    seeds = choice.seeds or part.get("seeds", [0])
+    rhos = choice.rho or part.get("rho", [None])
+    axes = product(seeds, datasets, rhos, part.get("views", [AS_PRESET]), methods)
+    for seed, dataset, rho, views, (method, objective, own) in axes:
+        data = DataConfig(
+            dataset=dataset,
+            data_root=data_root,
+            attr=part.get("attr", ""),
+            bias_attr=tuple(part.get("bias_attr", ())),
+            protocol=part.get("protocol", ""),
+            rho=rho,
+            seed=seed,
+        )
+        config = resolve(
+            data,
+            objective=objective,
+            preset=part.get("preset", "quick"),
+            seed=seed,
+            device=device,
+            overrides=(*part.get("set", ()), *own),
+        )
+        if views != AS_PRESET:
+            config = replace(config, views=_policy(views))
+        yield Cell(suite.name, part["name"], method, views, config)
+
+
+def _methods(
+    written: Sequence[str | Mapping[str, Any]], asked: tuple[str, ...]
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield (name, objective, overrides)."""
+    table = {}
+    for entry in written:
+        if isinstance(entry, str):
+            table[entry] = (entry, entry, ())
+        else:
+            objective = entry["objective"]
+            name = entry.get("name", objective)
+            table[name] = (name, objective, tuple(entry.get("set", ())))
+    for name in asked or table:
+        yield table.get(name, (name, name, ()))
+
+
+def _policy(name: str) -> Any:
+    if name not in POLICIES:
+        raise UsageError(f"there are no views '{name}'", remedy=did_you_mean(name, POLICIES))
+    return POLICIES[name]
+
+
+def _known(found: Mapping[str, Any], keys: set[str], path: Path) -> None:
+    for key in found:
+        if key not in keys:
+            raise DataError(
+                f"a suite has no '{key}'", where=str(path), remedy=did_you_mean(key, keys)
+            )
