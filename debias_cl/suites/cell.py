@@ -7,6 +7,7 @@ starts it in a process of its own, so that one cell cannot bring down the rest.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +57,7 @@ def run_cell(cell: Cell, runs: Path) -> Result:
         values=values,
         epochs=epochs_of(run.entries()),
         seconds={**_training_seconds(run.entries()), "judge": time.perf_counter() - start},
-        provenance={**provenance(config.device), "created": now()},
+        provenance={**provenance(config.device), "command": command(cell), "created": now()},
     )
 
 
@@ -81,6 +82,21 @@ def described(cell: Cell, error: str = "") -> Result:
         status="failed",
         error=error,
     )
+
+
+def command(cell: Cell) -> str:
+    """Return the command that runs this cell again, from any folder with its data set."""
+    data = cell.config.data
+    words = ["python", "-m", "debias_cl.benchmark", "--suite", cell.suite, "--parts", cell.part]
+    words += [
+        "--methods",
+        cell.method,
+        "--datasets",
+        data.dataset,
+        "--seeds",
+        str(cell.config.seed),
+    ]
+    return shlex.join([*words, *([] if data.rho is None else ["--rho", f"{data.rho:g}"])])
 
 
 def epochs_of(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
