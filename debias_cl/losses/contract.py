@@ -128,6 +128,8 @@ class ObjectiveSpec:
         needs_label, needs_bias: what it must be told of each image.
         build: makes the objective; `make` is what others call.
         options: settings of its own and their defaults; `build` finds all in `context.options`.
+        extra: the package's extra that it needs installed ("baselines"); "" where none. What
+            belongs to it is imported by `build`, not before.
     """
 
     title: str
@@ -138,12 +140,14 @@ class ObjectiveSpec:
     needs_label: bool = True
     needs_bias: bool = False
     options: Mapping[str, float | int | bool | str] = field(default_factory=dict)
+    extra: str = ""
 
     def make(self, context: ObjectiveContext) -> TrainingObjective:
         """Build the objective, with the defaults of the options that are not given.
 
         Raises:
-            UsageError: an option that it does not have, or no bias attribute where it needs one.
+            UsageError: an option that it does not have, no bias attribute where it needs one, or
+                its extra is not installed.
         """
         unknown = [name for name in context.config.options if name not in self.options]
         if unknown:
@@ -156,7 +160,16 @@ class ObjectiveSpec:
                 f"{self.title} needs to know the bias attribute of each training picture",
                 expected="a data set with a bias attribute (--bias-attr)",
             )
-        return self.build(replace(context, options={**self.options, **context.config.options}))
+        context = replace(context, options={**self.options, **context.config.options})
+        try:
+            return self.build(context)
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            raise UsageError(
+                f"{self.title} needs {error.name}, which is not installed",
+                remedy=f'pip install "debias-cl[{self.extra}]"',
+            ) from error
 
 
 class ProjectionHead(nn.Sequential):
