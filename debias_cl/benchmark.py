@@ -37,6 +37,8 @@ class BenchmarkOptions(Options):
     """Cells at once. Default: one a core on a CPU, one a GPU elsewhere."""
     dry_run: bool = field(default=False, kw_only=True)
     """Print the cells and the time that they will take by measured rates, and run nothing."""
+    draw: bool = field(default=False, kw_only=True)
+    """Only draw the leaderboard again from the results that are there."""
     data_root: str = field(default="datasets", kw_only=True)
     """Folder that holds the data sets."""
     device: str = field(default="auto", kw_only=True)

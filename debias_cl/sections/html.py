@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,13 +44,26 @@ def render(document: Document) -> str:
     """
     specs = sorted((spec for _, spec in SECTIONS), key=lambda spec: spec.number)
     shown = [_section(spec, document) for spec in specs]
+    return page("Bias report", title(document), subject(document), shown)
+
+
+def page(kind: str, name: str, about: object, shown: Sequence[Shown]) -> str:
+    """Return a self-contained page of sections.
+
+    Args:
+        kind: what it is ("Bias report").
+        name: what it is about, for the head.
+        about: a sentence under the head.
+        shown: the sections.
+    """
     big = sum(len(section.body) for section in shown) > BIG
     return (
         environment()
         .get_template("page.html.j2")
         .render(
-            title=title(document),
-            subject=subject(document),
+            kind=kind,
+            title=name,
+            subject=about,
             sections=shown,
             style=Markup(f"{style()}\n{_read('style.css')}"),
             script=Markup(_read("script.js")),

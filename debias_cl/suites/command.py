@@ -9,7 +9,9 @@ from rich.console import Console
 
 from debias_cl.cli import listed
 from debias_cl.errors import UsageError
-from debias_cl.suites.grid import Choice, cells_of, read_suite, share
+from debias_cl.suites.grid import Choice, Suite, cells_of, read_suite, share
+from debias_cl.suites.leaderboard import write_leaderboard
+from debias_cl.suites.results import load_all
 from debias_cl.suites.schedule import Plan, default_jobs, duration, run
 from debias_cl.training import pick_device
 
@@ -21,16 +23,28 @@ console = Console()
 
 def benchmark(options: BenchmarkOptions) -> int:
     """Run a suite as asked for and return the exit code: 1 where a cell failed."""
-    plan = plan_of(options)
+    suite = read_suite(options.suite)
+    if options.draw:
+        draw(suite, Path(options.results), Path(options.out))
+        return 0
+    plan = plan_of(options, suite)
     if options.dry_run:
         _list(plan)
         return 0
     found = run(plan, _say)
+    draw(suite, Path(options.results), Path(options.out))
     failed = [result for result in found if result.status == "failed"]
     return 1 if failed else 0
 
 
-def plan_of(options: BenchmarkOptions) -> Plan:
+def draw(suite: Suite, results: Path, out: Path) -> None:
+    """Draw the leaderboard of all results of a suite, those of earlier calls and machines too."""
+    found = load_all(results / suite.name)
+    if found:
+        _say(f"leaderboard: {write_leaderboard(found, suite, out / suite.name)}")
+
+
+def plan_of(options: BenchmarkOptions, suite: Suite) -> Plan:
     """Return what is to be run.
 
     Raises:
@@ -46,7 +60,7 @@ def plan_of(options: BenchmarkOptions) -> Plan:
         numbers(options.seeds),
         _shares(options.rho),
     )
-    cells = cells_of(read_suite(options.suite), choice, data_root=options.data_root, device=device)
+    cells = cells_of(suite, choice, data_root=options.data_root, device=device)
     return Plan(
         share(cells, options.shard),
         Path(options.runs),
