@@ -25,9 +25,8 @@ LAYERS = (
     ("sections",),
     ("document",),
     ("pipeline",),
-    ("suites",),
     ("cli",),
-    ("train", "evaluate", "audit", "benchmark", "report", "data_cli", "__main__"),
+    ("suites", "train", "evaluate", "audit", "benchmark", "report", "data_cli", "__main__"),
 )
 """Data-flow order: a module imports only from its own layer or from layers before it."""
 

@@ -1,0 +1,284 @@
+"""Suites: the grid, the arithmetic of the leaderboard, and a whole small suite end to end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from debias_cl.benchmark import main, numbers
+from debias_cl.errors import DataError, UsageError
+from debias_cl.suites.convergence import reached
+from debias_cl.suites.grid import Cell, Choice, Suite, cells_of, read_suite, share, suites
+from debias_cl.suites.leaderboard import Board, to_csv, to_markdown, write_leaderboard
+from debias_cl.suites.results import Result, load_all
+from debias_cl.suites.schedule import Plan
+from debias_cl.suites.table import Setting, holm, paired, rows_of, settings_of, spread
+
+CONFIG = {"fit": {"epochs": 2}}
+SUITE = Suite("s", "A suite", "Says.", "base", "linear probe", "conflict_accuracy", ())
+
+
+def result(method: str, seed: int, value: float | None, **fields: object) -> Result:
+    found = {"value": value, "low": None, "high": None, "n": 9}
+    made = Result(
+        suite="s",
+        part="p",
+        method=method,
+        objective=method,
+        views="geo",
+        dataset="biased_mnist",
+        attr="digit",
+        bias_attr=("colour",),
+        protocol="holdout",
+        rho=0.99,
+        preset="lite",
+        seed=seed,
+        selection="last",
+        config=CONFIG,
+        status="done",
+        values={"linear probe": {"test": {"accuracy": found, "conflict_accuracy": found}}},
+        epochs=[
+            {"epoch": 1, "seconds": 2.0, "knn_conflict_accuracy": 0.1, "knn_aligned_accuracy": 1.0},
+            {"epoch": 2, "seconds": 4.5, "knn_conflict_accuracy": 0.4, "knn_aligned_accuracy": 1.0},
+        ],
+        seconds={"train": 4.5, "monitor": 0.5, "judge": 1.0},
+        provenance={"device": "cpu: test", "versions": {"torch": "2"}, "commit": "abc"},
+    )
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+VALUES = {"base": [0.50, 0.52, 0.47], "new": [0.61, 0.60, 0.66], "<b>&_%": [0.1, 0.2, 0.3]}
+
+
+@pytest.fixture
+def results() -> list[Result]:
+    """Three methods, three seeds, one failed cell."""
+    made = [result(m, seed, v) for m, row in VALUES.items() for seed, v in enumerate(row)]
+    return [*made, result("new", 7, None, status="failed", error="no memory", values={}, epochs=[])]
+
+
+def test_every_suite_of_the_package_can_be_read_and_made() -> None:
+    assert {"quick", "evidence"} <= set(suites())
+    for name in suites():
+        suite = read_suite(name)
+        cells = cells_of(suite)
+        assert len({cell.name for cell in cells}) == len(cells)
+        assert suite.baseline in {cell.method for cell in cells}
+
+
+def test_the_quick_suite_has_eight_methods_and_two_seeds() -> None:
+    cells = cells_of(read_suite("quick"))
+    assert len({cell.method for cell in cells}) >= 8
+    assert {cell.config.seed for cell in cells} == {0, 1}
+
+
+def test_the_evidence_pairs_methods_by_seed_and_changes_nothing_else() -> None:
+    cells = cells_of(read_suite("evidence"), Choice(parts=("a",)))
+    assert len(cells) == 60
+    for cell in cells:
+        assert cell.config.seed == cell.config.data.seed
+    first = [c for c in cells if c.config.seed == 3 and c.views == "geo"]
+    same = first[0].config
+    assert all(replace(c.config, objective=same.objective) == same for c in first)
+
+
+def test_a_choice_narrows_and_adds() -> None:
+    suite = read_suite("quick")
+    chosen = cells_of(suite, Choice(methods=("contex", "dcl"), seeds=(5,), rho=(0.95,)))
+    assert [(c.method, c.config.seed, c.config.data.rho) for c in chosen] == [
+        ("contex", 5, 0.95),
+        ("dcl", 5, 0.95),
+    ]
+    with pytest.raises(UsageError, match="did you mean 'contex'"):
+        cells_of(suite, Choice(methods=("contexx",)))
+    with pytest.raises(UsageError, match="nothing"):
+        cells_of(suite, Choice(datasets=("celeba",)))
+
+
+def test_shares_part_the_grid() -> None:
+    cells = cells_of(read_suite("evidence"))
+    parts = [share(cells, f"{k}/7") for k in range(1, 8)]
+    assert sorted(c.name for part in parts for c in part) == sorted(c.name for c in cells)
+    for wrong in ("0/2", "3/2", "2", "a/b"):
+        with pytest.raises(UsageError, match="k/K"):
+            share(cells, wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("title = ", DataError), ("colour = 1", DataError), ("[[part]]\nmethod = 1", DataError)],
+)
+def test_a_suite_that_cannot_be_read_is_refused(
+    tmp_path: Path, text: str, error: type[Exception]
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(error):
+        read_suite(str(path))
+
+
+def test_an_unknown_suite_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="quick"):
+        read_suite("quik")
+
+
+def test_numbers() -> None:
+    assert numbers("0-2,5") == (0, 1, 2, 5)
+    with pytest.raises(UsageError):
+        numbers("a-b")
+
+
+def test_results_are_read_back_and_damage_is_named(tmp_path: Path, results: list[Result]) -> None:
+    for place, one in enumerate(results):
+        one.save(tmp_path / "s" / f"{place:02}.json")
+    assert load_all(tmp_path) == [replace(one, epochs=list(one.epochs)) for one in results]
+    (tmp_path / "s" / "00.json").write_text("{")
+    with pytest.raises(DataError, match="run again"):
+        load_all(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_paired_differences_are_scipys(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 9))
+    a, b = rng.random(n), rng.random(n)
+    found = paired(dict(enumerate(a)), {**dict(enumerate(b)), 99: 0.5})
+    test = stats.ttest_rel(a, b)
+    interval = test.confidence_interval(0.95)
+    assert found.n == n
+    assert found.difference == pytest.approx((a - b).mean(), abs=1e-12)
+    assert found.p == pytest.approx(test.pvalue, rel=1e-9)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+def test_too_few_pairs_have_a_reason_and_no_number() -> None:
+    none = paired({0: 0.5}, {1: 0.5})
+    assert (none.difference, none.n) == (None, 0) and none.reason
+    one = paired({0: 0.5}, {0: 0.4})
+    assert one.difference == pytest.approx(0.1) and one.low is None and one.reason
+    equal = paired({0: 0.5, 1: 0.5}, {0: 0.5, 1: 0.5})
+    assert equal.p is None and (equal.low, equal.high) == (0, 0)
+
+
+def test_spread_of_nothing_is_undefined() -> None:
+    assert spread([]).mean is None and spread([0.5]).sd is None
+    assert spread([0.1, 0.3]).sd == pytest.approx(np.std([0.1, 0.3], ddof=1))
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+
+
+def test_rows_count_failures_and_compare_with_the_baseline(results: list[Result]) -> None:
+    (setting,) = settings_of(results)
+    rows = rows_of(results, setting, "base", "linear probe", "conflict_accuracy")
+    assert [row.method for row in rows] == ["new", "base", "<b>&_%"]
+    assert rows[0].failed == (7,) and rows[0].seeds == (0, 1, 2)
+    assert not rows[1].against
+    expected = np.mean(np.array(VALUES["new"]) - np.array(VALUES["base"]))
+    assert rows[0].against["conflict_accuracy"].difference == pytest.approx(expected)
+
+
+def test_the_leaderboard_shows_what_the_csv_has(tmp_path: Path, results: list[Result]) -> None:
+    page = write_leaderboard(results, SUITE, tmp_path).read_text(encoding="utf-8")
+    table = list(csv.DictReader(io.StringIO((tmp_path / "leaderboard.csv").read_text())))
+    assert len(table) == 3 * 2
+    for line in table:
+        mean = np.mean(VALUES[line["method"]])
+        assert float(line["mean"]) == pytest.approx(mean)
+        assert f"{mean * 100:.1f}" in page
+    assert "<b>&_%" not in page and "&lt;b&gt;&amp;_%" in page
+    assert "no memory" in page and "no memory" in (tmp_path / "leaderboard.md").read_text()
+    assert "src=" not in page and "http" not in page.replace("http://www.w3.org", "")
+    latex = (tmp_path / "leaderboard.tex").read_text()
+    assert r"\&\_\%" in latex and r"\toprule" in latex
+
+
+def test_numbers_of_the_markdown_stand_in_the_csv(results: list[Result]) -> None:
+    setting = Setting.of(results[0])
+    rows = rows_of(results, setting, "base", "linear probe", "conflict_accuracy")
+    board = Board(setting, rows, ("accuracy", "conflict_accuracy"), "conflict_accuracy", results)
+    text = to_markdown([board], SUITE, results)
+    known = {
+        f"{abs(float(value)) * 100:.1f}"
+        for line in csv.DictReader(io.StringIO(to_csv([board])))
+        for value in (line["mean"], line["sd"], line["difference"], line["low"], line["high"])
+        if value
+    }
+    body = "\n".join(line for line in text.splitlines() if line.startswith("| "))
+    assert set(re.findall(r"\d+\.\d", body)) <= known
+
+
+def test_when_an_accuracy_is_reached(results: list[Result]) -> None:
+    setting = Setting.of(results[0])
+    name = "knn_conflict_accuracy"
+    found = reached(results, setting, "new", name, 0.3)
+    assert found.median_epochs == 2 and found.median_seconds == 4.5 and found.never == 0
+    assert reached(results, setting, "new", name, 0.5).median_epochs is None
+
+
+def test_rates_come_from_finished_cells(tmp_path: Path) -> None:
+    cells = cells_of(read_suite("quick"), Choice(methods=("contex",)))
+    plan = Plan(cells, tmp_path / "runs", tmp_path / "results", 2, "cpu")
+    assert plan.expected_seconds(plan.waiting()) is None
+    done = result("contex", 0, 0.5, dataset="biased_mnist_mini", preset="quick")
+    done.save(plan.result_of(cells[0]))
+    waiting = plan.waiting()
+    assert waiting == cells[1:]
+    assert plan.expected_seconds(waiting) == pytest.approx(6.0 * len(waiting) / 2)
+
+
+@pytest.fixture
+def own_suite(tmp_path: Path) -> Callable[[str], list[str]]:
+    """Write a tiny suite and return the arguments that run it."""
+
+    def make(methods: str) -> list[str]:
+        path = tmp_path / "own.toml"
+        path.write_text(
+            f'baseline = "cross_entropy"\n[[part]]\nname = "x"\ndatasets = ["biased_mnist_mini"]\n'
+            f'methods = {methods}\npreset = "quick"\nseeds = [0]\n'
+            'set = ["fit.epochs=1", "data.train_limit=300"]\n'
+        )
+        folders = ["--runs", "--results", "--out"]
+        places = [w for f in folders for w in (f, str(tmp_path / f.strip("-")))]
+        return ["--suite", str(path), "--device", "cpu", *places]
+
+    return make
+
+
+def test_a_suite_runs_records_a_failure_and_goes_on(
+    tmp_path: Path, own_suite: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = '{name = "broken", objective = "contex", set = ["objective.weight=7"]}'
+    arguments = own_suite(f'["cross_entropy", {broken}]')
+    assert main(arguments) == 1
+    said = capsys.readouterr().out
+    assert "FAILED" in said and "weight is 7" in said
+    found = {r.method: r for r in load_all(tmp_path / "results")}
+    assert found["broken"].status == "failed" and "weight is 7" in found["broken"].error
+    done = found["cross_entropy"]
+    value = done.values["own classifier"]["test"]["conflict_accuracy"]["value"]
+    assert value is not None and 0 <= value <= 1
+    assert "--seeds 0" in done.provenance["command"]
+    assert (tmp_path / "out" / "own" / "leaderboard.html").exists()
+    assert main([*arguments, "--dry-run"]) == 0
+    assert "cross_entropy, biased_mnist_mini, rho 0.9, views preset, seed 0: done" in (
+        capsys.readouterr().out
+    )
+    assert json.loads(next((tmp_path / "results").rglob("*.json")).read_text())["schema"]
+
+
+def test_a_cell_is_named_by_its_configuration() -> None:
+    first, second = cells_of(read_suite("quick"))[:2]
+    assert first.name != second.name
+    assert Cell(first.suite, "other", "other", first.views, first.config).name == first.name
