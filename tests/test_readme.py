@@ -28,7 +28,7 @@ def test_ci_runs_the_readmes_test_command() -> None:
 def test_every_option_named_in_the_readme_exists() -> None:
     sources = "\n".join(
         (ROOT / "debias_cl" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("cli", "train", "evaluate", "report")
+        for name in ("cli", "train", "evaluate", "report", "benchmark")
     )
     for option in set(re.findall(r"(?<=[\s`(])--([a-z][a-z-]+)", README)) - {
         "help",

@@ -33,7 +33,8 @@ def flac_loss(features: Tensor, bias_features: Tensor, label: Tensor, d: float) 
         chosen = ((same & (u < threshold)) | (~same & (u > threshold))).to(features.dtype)
         p = _share(1 - u.to(features.dtype), chosen)
     q = _share(_likeness(features, d), chosen)
-    divergence = (p - q) * (p.log() - q.log())
+    least = torch.finfo(q.dtype).tiny  # rows alike up to rounding have p 0 where d is large
+    divergence = (p - q) * (p.clamp(min=least).log() - q.clamp(min=least).log())
     return (divergence * chosen).sum() / chosen.sum().clamp(min=1)
 
 

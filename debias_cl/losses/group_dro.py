@@ -128,9 +128,9 @@ SPEC = ObjectiveSpec(
     source=(
         "Sagawa et al., 'Distributionally robust neural networks for group shifts', ICLR 2020, "
         "arXiv 1911.08731, algorithm 1; code followed: kohpangwei/group_DRO commit cbbc1c5, "
-        "loss.py `LossComputer`, step size 0.01. Deviation: without the greedy variant (`btl`); the "
-        "paper's strong weight decay and early stopping are the run's settings, and batches are not drawn "
-        "in equal shares of the groups unless the run does so"
+        "loss.py `LossComputer`, step size 0.01. Deviation: without the greedy variant (`btl`); "
+        "the paper's strong weight decay and early stopping are the run's settings, and batches "
+        "are not drawn in equal shares of the groups"
     ),
     uses=(),
     build=GroupDRO,

@@ -27,6 +27,7 @@ class RelativeDifficulty(nn.Module):
 
     Args:
         examples: training pictures.
+        classes: label levels.
         alpha: share of the old value that stays, in [0, 1).
     """
 
@@ -34,11 +35,11 @@ class RelativeDifficulty(nn.Module):
     debiased: Tensor
     label: Tensor
 
-    def __init__(self, examples: int, alpha: float) -> None:
+    def __init__(self, examples: int, classes: int, alpha: float) -> None:
         super().__init__()
         if not 0 <= alpha < 1:
             raise UsageError(f"alpha is {alpha}", expected="a number from 0 to below 1")
-        self.alpha = alpha
+        self.classes, self.alpha = classes, alpha
         self.register_buffer("biased", torch.zeros(examples))
         self.register_buffer("debiased", torch.zeros(examples))
         self.register_buffer("label", torch.full((examples,), -1))
@@ -65,9 +66,9 @@ class RelativeDifficulty(nn.Module):
 
     def _class_maximum(self, table: Tensor, label: Tensor) -> Tensor:
         """Return (B,) the largest value of each label's class; never 0, so that 0 / 0 is 0."""
-        own = self.label[None] == label[:, None]
-        largest = torch.where(own, table[None], 0.0).amax(1)
-        return largest.clamp(min=torch.finfo(table.dtype).tiny)
+        # Pictures never seen hold 0, so it does not matter which class they are counted in.
+        least = table.new_full((self.classes,), torch.finfo(table.dtype).tiny)
+        return least.scatter_reduce(0, self.label.clamp(min=0), table, "amax")[label]
 
 
 class LfF(TrainingObjective):
@@ -86,8 +87,9 @@ class LfF(TrainingObjective):
     def __init__(self, context: ObjectiveContext) -> None:
         super().__init__()
         self.q = checked_q(context.options["q"])
-        examples = checked_examples("LfF", context)
-        self.difficulty = RelativeDifficulty(examples, context.options["alpha"])
+        self.difficulty = RelativeDifficulty(
+            checked_examples("LfF", context), context.classes, context.options["alpha"]
+        )
         self.twin = SecondNetwork(context)
         self.classifier = nn.Linear(context.feature_dim, context.classes)
         self._weights: list[Tensor] = []

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from debias_cl.config import ObjectiveConfig
+from debias_cl.errors import UsageError
 from debias_cl.losses import OBJECTIVES, ObjectiveSpec
 from debias_cl.losses.contract import ObjectiveContext, Targets, TrainingObjective
 
@@ -51,6 +52,16 @@ def batch(n: int = 12, views: int = 2) -> tuple[Tensor, Targets]:
     return x, Targets(label, bias, torch.arange(n), views=pictures)
 
 
+def made(spec: ObjectiveSpec, about: ObjectiveContext) -> TrainingObjective:
+    """The objective; the test is skipped where its extra is not installed."""
+    try:
+        return spec.make(about)
+    except UsageError as error:
+        if spec.extra and isinstance(error.__cause__, ModuleNotFoundError):
+            pytest.skip(f'{error.__cause__}: pip install "debias-cl[{spec.extra}]"')
+        raise
+
+
 def step(objective: TrainingObjective, x: Tensor, targets: Targets) -> float:
     """One backward pass; the loss as a number, all gradients finite."""
     objective.zero_grad()
@@ -73,7 +84,7 @@ def objective(entry: tuple[str, ObjectiveSpec]) -> TrainingObjective:
     """The entry's objective, built with the same weights each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return entry[1].make(context())
+        return made(entry[1], context())
 
 
 def test_it_cites_its_source_and_names_its_settings(entry: tuple[str, ObjectiveSpec]) -> None:
@@ -91,12 +102,12 @@ def test_titles_differ() -> None:
 def test_it_reads_the_settings_that_it_names(entry: tuple[str, ObjectiveSpec]) -> None:
     _, spec = entry
     recorder = Recorder(ObjectiveConfig(projection=(16, 8)))
-    spec.make(context(recorder))
+    made(spec, context(recorder))
     assert recorder.read - {"options", "name"} == set(spec.uses)
 
 
 def test_it_builds_with_the_default_settings(entry: tuple[str, ObjectiveSpec]) -> None:
-    assert isinstance(entry[1].make(context(ObjectiveConfig())), TrainingObjective)
+    assert isinstance(made(entry[1], context(ObjectiveConfig())), TrainingObjective)
 
 
 def test_a_step_down_the_gradient_lowers_the_loss(objective: TrainingObjective) -> None:

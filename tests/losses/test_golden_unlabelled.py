@@ -55,7 +55,7 @@ def test_lff_equals_four_steps_of_the_authors() -> None:
     loaded = content("lff")
     given = loaded["inputs"]["steps"]
     label = torch.tensor(given["targets"])
-    difficulty = RelativeDifficulty(len(label), alpha=0.7).double()
+    difficulty = RelativeDifficulty(len(label), classes=3, alpha=0.7).double()
     for case, step in zip(loaded["cases"], given["steps"], strict=True):
         index = torch.tensor(step["index"])
         b, d = (exact(step[name]).requires_grad_() for name in ("logits_b", "logits_d"))
