@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from debias_cl.config import ObjectiveConfig
+from debias_cl.config import DataConfig, ObjectiveConfig
+from debias_cl.data.batches import Batches
 from debias_cl.errors import UsageError
 from debias_cl.losses import OBJECTIVES
 from debias_cl.losses.contract import ObjectiveContext, Targets
+from debias_cl.resolve import resolve
+from debias_cl.training import train_run
 
 pytest.importorskip("lightly", reason='needs pip install "debias-cl[baselines]"')
 pytest.importorskip("pytorch_metric_learning", reason='needs pip install "debias-cl[baselines]"')
@@ -112,15 +116,11 @@ def test_without_its_extra_it_says_what_to_install(
 def test_it_trains_and_a_stopped_run_goes_on_bit_for_bit(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from debias_cl.config import DataConfig, FitConfig, TrainConfig
-    from debias_cl.data.batches import Batches
-    from debias_cl.training import train_run
-
-    config = TrainConfig(
-        data=DataConfig(dataset="biased_mnist_mini", train_limit=600),
-        objective=ObjectiveConfig(name),
-        fit=FitConfig(epochs=2, batch_size=64),
-        device="cpu",
+    config = resolve(
+        DataConfig(dataset="biased_mnist_mini", train_limit=600),
+        objective=name,
+        preset="quick",
+        overrides=["fit.epochs=2", "fit.batch_size=64"],
     )
     whole = train_run(config, tmp_path / "whole")
     epoch = Batches.epoch
@@ -134,6 +134,7 @@ def test_it_trains_and_a_stopped_run_goes_on_bit_for_bit(
         patch.setattr(Batches, "epoch", stopped)
         train_run(config, tmp_path / "part")
     part = train_run(config, tmp_path / "part")
+    assert part.finished and all(math.isfinite(e["loss"]) for e in part.entries())
     assert [e["loss"] for e in part.entries()] == [e["loss"] for e in whole.entries()]
     assert part.weights.read_bytes() == whole.weights.read_bytes()
     assert part.heads.read_bytes() == whole.heads.read_bytes()
