@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from debias_cl.losses.baselines import wide
@@ -40,6 +41,7 @@ class AfterBiasNetwork(TrainingObjective):
         self.q = checked_q(context.options["q"])
         self.bias_network = SecondNetwork(context)
         self.done = 1.0
+        self._right: list[Tensor] = []
 
     def set_progress(self, done: float) -> None:
         """Note the share of the run that is done: it says which network is trained."""
@@ -52,6 +54,7 @@ class AfterBiasNetwork(TrainingObjective):
             if self.done < self.warmup:
                 logits = self.bias_network(targets.views).flatten(0, 1)
                 label = targets.label.repeat_interleave(targets.views.shape[1])
+                self._right.append((logits.argmax(1) == label).float().mean())
                 loss: Tensor = amplified_cross_entropy(logits, label, self.q).mean()
                 return loss
             bias_features = self.bias_network.frozen_features(targets.views)
@@ -66,3 +69,8 @@ class AfterBiasNetwork(TrainingObjective):
             label: (B,) int64.
         """
         raise NotImplementedError
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return the bias network's accuracy on what it was trained with since the last call."""
+        right, self._right = self._right, []
+        return {"bias_network_accuracy": float(torch.stack(right).mean())} if right else {}
