@@ -157,16 +157,34 @@ def _parse(text: str, old: Any, path: str) -> Any:
 def run_name(config: TrainConfig) -> str:
     """Return the folder name of a run: readable, and different for every configuration.
 
-    The device and the data root are left out of the digest: the same run may go on elsewhere.
+    The device and the data root are left out of the digest: the same run may go on elsewhere. So
+    are settings at their defaults: a setting that a later version adds renames no finished run.
     """
-    placeless = replace(config, device="", data=replace(config.data, data_root=""))
-    text = json.dumps(to_dict(placeless), sort_keys=True)
+    plain = TrainConfig()
+    placeless = replace(
+        config,
+        device=plain.device,
+        data=replace(config.data, data_root=plain.data.data_root),
+    )
+    text = json.dumps(_unusual(to_dict(placeless), to_dict(plain)), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     data = config.data
     what = Path(data.manifest).stem if data.manifest else data.dataset
     parts = (what, data.attr, config.objective.name, config.preset)
     readable = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts if part)
     return f"{readable}-s{config.seed}-{digest}"
+
+
+def _unusual(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs from the defaults, group by group."""
+    found = {}
+    for name, value in values.items():
+        usual = defaults.get(name)
+        if isinstance(value, dict) and isinstance(usual, dict):
+            value, usual = _unusual(value, usual), {}
+        if value != usual:
+            found[name] = value
+    return found
 
 
 def beside_configs(config: TrainConfig, objectives: Sequence[str]) -> list[TrainConfig]:

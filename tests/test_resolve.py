@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from debias_cl.config import DataConfig, TrainConfig, from_dict, to_dict
@@ -53,3 +55,18 @@ def test_beside_runs_share_all_but_the_objective() -> None:
     others = beside_configs(config, ["supcon", "contex", "cross_entropy", "supcon"])
     assert [other.objective.name for other in others] == ["supcon", "cross_entropy"]
     assert all(other.views == config.views and other.seed == config.seed for other in others)
+
+
+def test_a_setting_at_its_default_does_not_name_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    import debias_cl.resolve as module
+
+    config = resolve(DataConfig(), objective="contex", preset="quick")
+    before = run_name(config)
+    plain = module.to_dict
+
+    def newer(value: object) -> dict[str, object]:
+        return {**plain(value), "added_later": "as before"}
+
+    monkeypatch.setattr(module, "to_dict", newer)
+    assert run_name(config) == before
+    assert run_name(replace(config, seed=1)) != before

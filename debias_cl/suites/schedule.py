@@ -228,7 +228,7 @@ def _shown(result: Result) -> Iterator[str]:
 def duration(seconds: float) -> str:
     """Return seconds as people say them.
 
-    >>> duration(42), duration(150), duration(7300)
+    >>> duration(42), duration(150), duration(7320)
     ('42 s', '2 min 30 s', '2 h 2 min')
     """
     whole = round(seconds)
