@@ -29,10 +29,14 @@ class CrossEntropy(TrainingObjective):
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
         """Return the mean loss: features (B, V, D), float32 at least inside."""
-        logits = self.predict(features.flatten(0, 1))  # (B V, K)
+        return F.cross_entropy(*self.rows(features, targets.label))
+
+    def rows(self, features: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B V, K) logits of all views, float32 at least, and their (B V,) labels."""
+        logits = self.predict(features.flatten(0, 1))
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
-        return F.cross_entropy(logits, targets.label.repeat_interleave(features.shape[1]))
+        return logits, label.repeat_interleave(features.shape[1])
 
     def predict(self, features: Tensor) -> Tensor:
         """Return (n, K) logits of (n, D) features."""

@@ -1,173 +1,173 @@
-"""FairKL: similarities of bias-aligned and bias-conflicting pairs are made alike."""
+"""FairKL: similarities of aligned and of conflicting pairs are given one mean and one spread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from debias_cl.errors import UsageError
+from debias_cl.errors import UsageError, did_you_mean
+from debias_cl.losses.anchors import unit_rows
 from debias_cl.losses.classes import full_precision
 from debias_cl.losses.contract import (
     Contrastive,
     ObjectiveContext,
     ObjectiveSpec,
     Targets,
+    TrainingObjective,
 )
 from debias_cl.losses.eps_supinfonce import EpsSupInfoNCELoss
-from debias_cl.losses.pairs import Lacking, Pairs, known_bias
-
-Sets = dict[str, Tensor]
-"""(N, N) bool masks: pairs of one label or of two, of one bias (aligned) or of two."""
-
-COMPARED = (("same_aligned", "same_conflicting"), ("other_aligned", "other_conflicting"))
-
-
-def _sets(pairs: Pairs, among: Tensor) -> Sets:
-    label, bias = pairs.same_label, pairs.same_bias
-    return {
-        "same_aligned": among & label & bias,
-        "same_conflicting": among & label & ~bias,
-        "other_aligned": among & ~label & bias,
-        "other_conflicting": among & ~label & ~bias,
-    }
-
-
-def _root(variance: Tensor) -> Tensor:
-    """Return the square root, with gradient 0 at 0."""
-    positive = variance > 0
-    return variance.where(positive, 1.0).sqrt().masked_fill(~positive, 0.0)
-
-
-def _moments(cosine: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and unbiased standard deviation over a mask."""
-    n = mask.sum()
-    mean = (cosine * mask).sum() / n.clamp(min=1)
-    variance = ((cosine - mean).square() * mask).sum() / (n - 1).clamp(min=1)
-    return mean, _root(variance)
-
-
-def _plain(pairs: Pairs, cosine: Tensor, spread: float, lacking: Lacking) -> Tensor:
-    sets = _sets(pairs, pairs.other.triu())
-    total = cosine.sum() * 0.0
-    for a, b in COMPARED:
-        (mean_a, sd_a), (mean_b, sd_b) = (_moments(cosine, sets[name]) for name in (a, b))
-        fewest = torch.minimum(sets[a].sum(), sets[b].sum())
-        lacking.note("comparisons_left_out", fewest < 1)
-        total = total + (mean_a - mean_b).square().masked_fill(fewest < 1, 0.0)
-        total = total + spread * (sd_a - sd_b).square().masked_fill(fewest < 2, 0.0)
-    return total
-
-
-def _as_code(pairs: Pairs, cosine: Tensor, spread: float, lacking: Lacking) -> Tensor:
-    sets = _sets(pairs, torch.ones_like(pairs.other))
-    mean = {k: (cosine * mask).sum() / mask.sum().clamp(min=1) for k, mask in sets.items()}
-    everywhere = torch.ones_like(pairs.other)
-    total = mean["other_conflicting"] * 0.0
-    for a, b in COMPARED:
-        sd_a, sd_b = (_moments(cosine * sets[name], everywhere)[1] for name in (a, b))
-        total = total + (mean[a] - mean[b]).square() + spread * (sd_a - sd_b).square()
-    return total - mean["same_conflicting"] + mean["other_aligned"]
-
-
-FORMS: dict[str, Callable[[Pairs, Tensor, float, Lacking], Tensor]] = {
-    "plain": _plain,
-    "code": _as_code,
-}
+from debias_cl.losses.family import positive
+from debias_cl.losses.groups import known_bias
 
 
 def fairkl(
     features: Tensor,
     label: Tensor,
     bias: Tensor,
-    spread: float = 1.0,
-    form: str = "plain",
+    *,
     temperature: float = 1.0,
-    lacking: Lacking | None = None,
+    kld: float = 1.0,
+    form: Literal["plain", "code"] = "plain",
 ) -> Tensor:
-    """Return the regulariser: how far means and standard deviations of similarities differ.
+    """Return the FairKL regulariser of rows f, normalised inside; c_ij = f_i . f_j / temperature.
 
-    Two normal distributions are the same (their KL divergence is 0) where these are equal. Over
-    unordered pairs of rows, with mu and sd of the similarities of aligned (same bias) and
-    conflicting pairs: (mu - mu')^2 + spread (sd - sd')^2 for pairs of one label, and the same for
-    pairs of two labels, added. Where one of the two sets is empty, or has one pair alone, the
-    difference (of the deviations) is left out and counted. Dense: memory grows with N squared.
+    plain: over pairs of two rows, and for pairs of one label and pairs of two labels apart:
+    (mean of c with equal bias - mean with different bias)^2 + kld (the same of the standard
+    deviations)^2. It is 0 where both kinds of pairs have one mean and one spread, as the paper's
+    divergence of two Gaussians is. Where a kind has no pair (for spreads: fewer than two) there is
+    nothing to compare, and 0 is added.
 
-    With form "code", as published numbers were made: ordered pairs with self pairs; an empty set
-    has mean 0; deviations over the whole matrix with zeros outside the set; and
-    - mu(same label, conflicting) + mu(other label, aligned) is added, so it is often negative.
+    code: as the authors' code has it, for comparison with published numbers. Three things differ:
+    - mean(one label, other bias) + mean(two labels, one bias) is added, so it may be negative; a
+    spread is taken over all n^2 entries with 0 outside the kind; a row is paired with itself.
 
     Args:
-        features: (B, V, d) float of any length.
-        label, bias: (B,) int64.
-        spread: weight of the deviations, at least 0.
-        form: "plain" or "code".
-        temperature: the similarities are divided by it; above 0.
-        lacking: told of the comparisons that are left out.
+        features: (n, d) float of any norm. An n x n table is held.
+        label, bias: (n,) int64.
+        temperature: above 0.
+        kld: weight of the spreads, at least 0.
+        form: `plain` or `code`.
 
-    Raises:
-        UsageError: another form.
+    Source: Barbano et al., 'Unbiased supervised contrastive learning', ICLR 2023, arXiv
+    2211.05568; EIDOSLAB/unbiased-contrastive-learning 25b3981 debiasing/losses.py `fairkl`.
+    Deviation: `plain` is our reading of it.
     """
-    if form not in FORMS:
-        raise UsageError(f"form is '{form}'", expected=" or ".join(FORMS))
     with full_precision(features.device.type):
-        pairs = Pairs.of(features, label, bias)
-        return FORMS[form](pairs, pairs.cosine / temperature, spread, lacking or Lacking())
+        z, _ = unit_rows(features)
+        same_label, same_bias = label[:, None] == label, bias[:, None] == bias
+        return FORMS[form](z @ z.T / temperature, same_label, same_bias, kld)
 
 
-class FairKL(Contrastive):
-    """alpha eps-SupInfoNCE on the projections + strength FairKL on view 0 of the features.
+def _plain(c: Tensor, same_label: Tensor, same_bias: Tensor, kld: float) -> Tensor:
+    pair = torch.ones_like(same_label).triu(1)
+    total = c.new_zeros(())
+    for kind in (pair & same_label, pair & ~same_label):
+        sets = kind & same_bias, kind & ~same_bias
+        n = torch.stack([mask.sum() for mask in sets]).min()
+        means = [_mean(c, mask) for mask in sets]
+        spreads = [
+            _root(_mean_square(c - mean, mask)) for mean, mask in zip(means, sets, strict=True)
+        ]
+        total = total + (means[0] - means[1]).square().masked_fill(n < 1, 0.0)
+        total = total + kld * (spreads[0] - spreads[1]).square().masked_fill(n < 2, 0.0)
+    return total
+
+
+def _code(c: Tensor, same_label: Tensor, same_bias: Tensor, kld: float) -> Tensor:
+    sets = [kind & bias for kind in (same_label, ~same_label) for bias in (same_bias, ~same_bias)]
+    near, near_other, far, far_other = (_mean(c, mask) for mask in sets)
+    filled = [c.where(mask, 0.0) for mask in sets]
+    everything = torch.ones_like(same_label)
+    deviations = [_root(_mean_square(part - part.mean(), everything)) for part in filled]
+    means = (near_other - near).square() + (far - far_other).square()
+    spreads = (deviations[0] - deviations[1]).square() + (deviations[2] - deviations[3]).square()
+    return means + kld * spreads - near_other + far
+
+
+FORMS: dict[str, Callable[[Tensor, Tensor, Tensor, float], Tensor]] = {
+    "plain": _plain,
+    "code": _code,
+}
+
+
+def _mean(c: Tensor, mask: Tensor) -> Tensor:
+    return c.where(mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def _mean_square(c: Tensor, mask: Tensor) -> Tensor:
+    """The unbiased variance, of values without their mean."""
+    return c.square().where(mask, 0.0).sum() / (mask.sum() - 1).clamp(min=1)
+
+
+def _root(x: Tensor) -> Tensor:
+    """The square root, with gradient 0 at 0, where it would be infinite."""
+    return torch.where(x > 0, x, 1.0).sqrt().where(x > 0, 0.0)
+
+
+class FairKL(TrainingObjective):
+    """`alpha` x eps-SupInfoNCE of the projections + `weight` x FairKL of the features of view 0.
 
     Args:
-        context: `temperature`, `base_temperature`, `projection`; options `alpha`, `strength`,
-            `spread` (of `fairkl`), all at least 0, `epsilon` (of eps-SupInfoNCE), `form`.
+        context: settings and sizes.
     """
 
     def __init__(self, context: ObjectiveContext) -> None:
+        super().__init__()
         config, options = context.config, context.options
-        weights = {name: options[name] for name in ("alpha", "strength", "spread")}
-        if not all(0 <= value < float("inf") for value in weights.values()):
-            raise UsageError(f"the weights are {weights}", expected="numbers of at least 0")
+        for name in ("alpha", "weight", "kld"):
+            if not 0 <= options[name] < float("inf"):
+                raise UsageError(f"{name} is {options[name]}", expected="a number of at least 0")
+        positive("fairkl_temperature", options["fairkl_temperature"])
         if options["form"] not in FORMS:
-            raise UsageError(f"form is '{options['form']}'", expected=" or ".join(FORMS))
+            raise UsageError(
+                f"form is '{options['form']}'", remedy=did_you_mean(options["form"], FORMS)
+            )
         loss = EpsSupInfoNCELoss(config.temperature, config.base_temperature, options["epsilon"])
-        super().__init__(context, loss)
-        self.shares = False  # the regulariser compares pictures of all processes
-        self.options, self.lacking = dict(options), Lacking()
+        self.contrast, self.options = Contrastive(context, loss), options
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
-        """Return the loss: features (B, V, D)."""
+        """Return the weighted sum: features (B, V, D)."""
+        options = self.options
         regulariser = fairkl(
-            features[:, :1],
+            features[:, 0],
             targets.label,
             known_bias(targets),
-            self.options["spread"],
-            self.options["form"],
-            lacking=self.lacking,
+            temperature=options["fairkl_temperature"],
+            kld=options["kld"],
+            form=options["form"],
         )
-        contrast = super().forward(features, targets)
-        total: Tensor = self.options["alpha"] * contrast + self.options["strength"] * regulariser
-        return total
+        contrast: Tensor = self.contrast(features, targets)
+        loss: Tensor = options["alpha"] * contrast + options["weight"] * regulariser
+        return loss
 
     def diagnostics(self) -> dict[str, float]:
-        """Return what the contrast counted, and the share of comparisons left out."""
-        return super().diagnostics() | self.lacking.report()
+        """Pass on what the contrastive part counted."""
+        return self.contrast.diagnostics()
 
 
 SPEC = ObjectiveSpec(
-    title="FairKL",
+    title="eps-SupInfoNCE + FairKL",
     family="debiasing, bias label used",
     source=(
-        "Barbano et al., 'Unbiased supervised contrastive learning', ICLR 2023, arXiv 2211.05568: "
-        "alpha eps-SupInfoNCE + lambda FairKL; code followed: EIDOSLAB/unbiased-contrastive-"
-        "learning commit 25b3981, debiasing/losses.py `fairkl`, for form='code'. Deviation: by "
-        "default the squared differences of means and standard deviations alone, without the "
-        "code's linear terms, self pairs and zeros outside a set; alpha enters once (twice in "
-        "their script). alpha and lambda are tuned for each data set there; here 1"
+        "Barbano et al., 'Unbiased supervised contrastive learning', ICLR 2023, arXiv 2211.05568; "
+        "code followed: EIDOSLAB/unbiased-contrastive-learning commit 25b3981, "
+        "debiasing/losses.py `fairkl` and `EpsilonSupInfoNCE`, on normalised features of view 0, "
+        "kld 1, alpha 1. Deviations: the default form leaves out the code's two linear terms, its "
+        "zeros and self pairs (form `code` has them); `weight` is 1 (theirs is 0 until set) and "
+        "epsilon 0.25; alpha multiplies once (twice in their script)"
     ),
     uses=("temperature", "base_temperature", "projection"),
     build=FairKL,
     needs_bias=True,
-    options={"alpha": 1.0, "strength": 1.0, "spread": 1.0, "epsilon": 0.25, "form": "plain"},
+    options={
+        "alpha": 1.0,
+        "weight": 1.0,
+        "kld": 1.0,
+        "epsilon": 0.25,
+        "fairkl_temperature": 1.0,
+        "form": "plain",
+    },
 )

@@ -1,4 +1,4 @@
-"""GroupDRO: cells of label and bias whose loss is high weigh more and more."""
+"""GroupDRO: the worst label x bias group counts most, by weights that follow the losses."""
 
 from __future__ import annotations
 
@@ -7,115 +7,109 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from debias_cl.errors import UsageError
-from debias_cl.losses.baselines import wide
-from debias_cl.losses.classes import full_precision
 from debias_cl.losses.contract import ObjectiveContext, ObjectiveSpec, Targets
 from debias_cl.losses.cross_entropy import CrossEntropy
 from debias_cl.losses.family import positive
-from debias_cl.losses.pairs import known_bias
+from debias_cl.losses.groups import known_bias
 
 
 class GroupDROLoss(nn.Module):
-    """sum_g q_g L_g, with q_g <- q_g exp(step L_g), then q / sum q, moved before the loss is taken.
+    """Group distributionally robust loss: sum_g q_g L_g, q held constant in the gradient.
 
-    L_g: mean loss of the batch's rows of group g; 0 where it has none, so an absent group's weight
-    shrinks. q is held constant in the gradient, begins uniform and is kept (as its logarithm) in a
-    buffer. The size adjustment adds C_g / sqrt(n_g) to L_g, only if all C_g > 0; the value then
-    contains it, the gradient does not. A group without training rows has no adjustment.
+    L_g is the mean cross-entropy of a batch's rows of group g, 0 where it has none. In training
+    the weights move BEFORE the loss of the same batch: q_g <- q_g exp(step_size L_g), then q is
+    scaled to sum to 1. So a group that a batch lacks loses weight against the others. Groups begin
+    with equal weights; one without training pictures has weight 0 for good. In evaluation the
+    weights stand still.
 
     Args:
-        counts: (G,) training rows of each group.
+        group_counts: (G,) training counts of the groups, not all 0.
         step_size: above 0; 0.01 in the authors' code.
-        adjustment: C of all groups, or (G,) one for each.
-        normalise: whether the adjusted losses are divided by their sum before q moves.
+        adjustment: C >= 0; above 0, L_g is replaced by L_g + C / sqrt(n_g), n_g the group's
+            training count, in the weights and in the value (where it is a constant).
+        normalise: whether the weights move by L_g / sum L instead of L_g.
 
-    Source: Sagawa et al., ICLR 2020; kohpangwei/group_DRO cbbc1c5 loss.py `LossComputer`.
+    Source: Sagawa et al., 'Distributionally robust neural networks for group shifts', ICLR 2020,
+    arXiv 1911.08731, algorithm 1; kohpangwei/group_DRO cbbc1c5 loss.py `LossComputer`. Deviations:
+    one adjustment for all groups (theirs may differ by group and act only if all are above 0); no
+    greedy CVaR variant (their `btl`).
     """
 
+    counts: Tensor
     log_weights: Tensor
-    sizes: Tensor
 
     def __init__(
         self,
-        counts: Tensor,
+        group_counts: Tensor,
         step_size: float = 0.01,
-        adjustment: float | Tensor = 0.0,
+        adjustment: float = 0.0,
         normalise: bool = False,
     ) -> None:
         super().__init__()
         positive("step_size", step_size)
-        self.step_size, self.normalise = step_size, normalise
-        c = torch.as_tensor(adjustment, dtype=torch.float64).expand(len(counts))
-        if (c < 0).any() or not c.isfinite().all():
-            raise UsageError(f"adjustment is {adjustment}", expected="numbers of at least 0")
-        added = c / counts.double().clamp(min=1).sqrt() if (c > 0).all() else torch.zeros_like(c)
-        dtype = torch.get_default_dtype()
-        self.register_buffer("sizes", added.masked_fill(counts == 0, 0).to(dtype), persistent=False)
-        self.register_buffer("log_weights", torch.zeros(len(counts), dtype=dtype).log_softmax(0))
+        if not 0 <= adjustment < float("inf"):
+            raise UsageError(f"adjustment is {adjustment}", expected="a number of at least 0")
+        self.step_size, self.adjustment, self.normalise = step_size, adjustment, normalise
+        counts = group_counts.to(torch.int64)
+        self.register_buffer("counts", counts, persistent=False)
+        start = torch.zeros(len(counts)).masked_fill(counts == 0, -torch.inf)
+        self.register_buffer("log_weights", start.log_softmax(0))
 
-    def forward(self, losses: Tensor, group: Tensor, move: bool = True) -> Tensor:
-        """Return the scalar loss.
+    @property
+    def weights(self) -> Tensor:
+        """(G,) weights q; they sum to 1."""
+        return self.log_weights.softmax(0)
 
-        Args:
-            losses: (n,) float, loss of each row.
-            group: (n,) int64, below G.
-            move: whether the weights move.
-        """
-        zeros = losses.new_zeros(len(self.sizes))
-        rows = torch.bincount(group, minlength=len(zeros)).clamp(min=1)
-        of_group = zeros.index_add(0, group, losses) / rows + self.sizes.to(losses.dtype)
-        if move:
-            self._move(of_group.detach())
-        return (self.log_weights.exp().to(losses.dtype) * of_group).sum()
+    def group_losses(self, logits: Tensor, label: Tensor, group: Tensor) -> Tensor:
+        """Return (G,) mean cross-entropies of the groups' rows; 0 where there is none."""
+        member = F.one_hot(group, len(self.counts)).to(logits.dtype)
+        each = F.cross_entropy(logits, label, reduction="none")
+        # element by element, because autocast would lower a product's precision
+        return (member * each[:, None]).sum(0) / member.sum(0).clamp(min=1)
 
-    @torch.no_grad()
-    def _move(self, of_group: Tensor) -> None:
+    def forward(self, logits: Tensor, label: Tensor, group: Tensor) -> Tensor:
+        """Return the loss: logits (n, K) float, label and group (n,) int64."""
+        losses = self.group_losses(logits, label, group)
+        if self.adjustment > 0:
+            margin = self.adjustment / self.counts.clamp(min=1).to(losses.dtype).sqrt()
+            losses = losses + margin
+        if self.training:
+            self._move(losses.detach())
+        return (self.weights.to(losses.dtype) * losses).sum()
+
+    def _move(self, losses: Tensor) -> None:
         if self.normalise:
-            of_group = of_group / of_group.sum().clamp(min=torch.finfo(of_group.dtype).tiny)
-        logs = self.log_weights + self.step_size * of_group.to(self.log_weights.dtype)
-        self.log_weights.copy_(logs.log_softmax(0))
+            total = losses.masked_fill(self.counts == 0, 0.0).sum()
+            losses = losses / total.clamp(min=torch.finfo(losses.dtype).tiny)
+        self.log_weights.copy_((self.log_weights + self.step_size * losses).log_softmax(0))
 
 
 class GroupDRO(CrossEntropy):
-    """GroupDRO's cross-entropy of a linear classifier; a group is a cell of label and bias.
+    """A linear classifier under `GroupDROLoss`; groups are the label x bias cells.
 
-    The weights move once a step, however often the loss of the step is asked for. They are saved
-    with the heads.
+    The rows are all views of all images.
 
     Args:
-        context: `cell_counts`; options `step_size`, `adjustment`, `normalise` (`GroupDROLoss`).
+        context: sizes and training counts; options `step_size`, `adjustment`, `normalise`.
     """
 
     def __init__(self, context: ObjectiveContext) -> None:
         super().__init__(context)
         if context.cell_counts is None:
-            raise UsageError("GroupDRO has no training counts of label and bias")
-        options, counts = context.options, context.cell_counts
-        self.levels = counts.shape[1]
-        self.loss = GroupDROLoss(
-            counts.flatten(), options["step_size"], options["adjustment"], options["normalise"]
-        )
-        self._due = True
+            raise UsageError("GroupDRO needs the training counts of label x bias cells")
+        self.levels = context.bias_levels
+        self.loss = GroupDROLoss(context.cell_counts.flatten(), **context.options)
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
-        """Return the loss: features (B, V, D), float32 at least inside."""
-        views = features.shape[1]
-        logits = wide(self.predict(features.flatten(0, 1)))  # (B V, K)
-        group = targets.label * self.levels + known_bias(targets)
-        with full_precision(features.device.type):
-            label = targets.label.repeat_interleave(views)
-            losses = F.cross_entropy(logits, label, reduction="none")
-            move, self._due = self._due and self.training, False
-            loss: Tensor = self.loss(losses, group.repeat_interleave(views), move)
-            return loss
-
-    def after_step(self, encoder: nn.Module) -> None:
-        """Let the weights move with the next batch."""
-        self._due = True
+        """Return the weighted loss; in training the weights move first: features (B, V, D)."""
+        logits, label = self.rows(features, targets.label)
+        bias = known_bias(targets).repeat_interleave(features.shape[1])
+        loss: Tensor = self.loss(logits, label, label * self.levels + bias)
+        return loss
 
     def diagnostics(self) -> dict[str, float]:
-        """Return the largest and smallest weight of a group."""
-        weights = self.loss.log_weights.exp()
+        """Return the largest and the smallest weight of the groups as they now stand."""
+        weights = self.loss.weights[self.loss.counts > 0]
         return {
             "largest_group_weight": float(weights.max()),
             "smallest_group_weight": float(weights.min()),
@@ -128,9 +122,9 @@ SPEC = ObjectiveSpec(
     source=(
         "Sagawa et al., 'Distributionally robust neural networks for group shifts', ICLR 2020, "
         "arXiv 1911.08731, algorithm 1; code followed: kohpangwei/group_DRO commit cbbc1c5, "
-        "loss.py `LossComputer`, step size 0.01. Deviation: without the greedy variant (`btl`); "
-        "the paper's strong weight decay and early stopping are the run's settings, and batches "
-        "are not drawn in equal shares of the groups"
+        "loss.py `LossComputer`, step size 0.01, size adjustment off. Deviations: groups without "
+        "a training picture have weight 0; one adjustment for all groups; no greedy CVaR variant; "
+        "plain shuffling (their scripts may draw groups equally: fit.sampling=group_balanced)"
     ),
     uses=(),
     build=GroupDRO,
