@@ -139,7 +139,7 @@ class FitConfig:
 class ProbeConfig:
     """How features become predictions."""
 
-    kind: Literal["logistic", "sgd", "knn"] = "logistic"
+    kind: Literal["logistic", "sgd", "knn", "dfr"] = "logistic"
     balanced: bool = False
     """Weight every label x attribute cell of the training set equally (needs the bias label)."""
     c: float = 1.0
@@ -148,6 +148,10 @@ class ProbeConfig:
     epochs: int = 100
     learning_rate: float = 5.0
     batch_size: int = 512
+    l1_c: tuple[float, ...] = (1.0, 0.7, 0.3, 0.1, 0.07, 0.03, 0.01)
+    """DFR: inverse L1 strengths to choose from; one is taken as it is."""
+    retrains: int = 20
+    """DFR: fits that are averaged, each on a balanced subset of its own."""
 
 
 @dataclass(frozen=True)

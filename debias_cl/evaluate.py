@@ -32,8 +32,9 @@ class EvaluateOptions(DataOptions):
     """Settings to train by where there is no run: quick, lite, short, paper, auto."""
     beside: str = field(default="auto", kw_only=True)
     """Objectives or run folders to compare with, with commas; none; auto: the preset's."""
-    probe: Literal["logistic", "sgd", "knn"] = field(default="logistic", kw_only=True)
-    """Judge of the features: multinomial logistic regression, the paper's SGD, or kNN."""
+    probe: Literal["logistic", "sgd", "knn", "dfr"] = field(default="logistic", kw_only=True)
+    """Judge of the features: multinomial logistic regression, the paper's SGD, kNN, or DFR (a last
+    layer on group-balanced validation rows: it uses the bias attribute)."""
     min_group: int = field(default=30, kw_only=True)
     """Rows that a group must have to be judged; smaller groups are shown, not judged."""
     interval: Literal["wilson", "exact"] = field(default="wilson", kw_only=True)

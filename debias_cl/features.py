@@ -17,8 +17,9 @@ from debias_cl.data.views import Views
 from debias_cl.distributed import ALONE, Ranks
 from debias_cl.encoders import Encoder
 from debias_cl.errors import UsageError
+from debias_cl.knn import knn_shares
 from debias_cl.losses.contract import TrainingObjective
-from debias_cl.probe import knn_shares, predictions, training_cells
+from debias_cl.probe import predictions, training_cells
 from debias_cl.records import Annotations, Features, Predictions
 
 BATCH = {"cpu": 128}

@@ -45,7 +45,7 @@ class Request:
     preset: str = "auto"
     beside: tuple[str, ...] | None = None
     """Objectives or run folders; None is the preset's; () and ("none",) are none."""
-    probe: Literal["logistic", "sgd", "knn"] = "logistic"
+    probe: Literal["logistic", "sgd", "knn", "dfr"] = "logistic"
     seed: int = 0
     device: str = "auto"
     out: str = "reports"
@@ -260,6 +260,7 @@ def _judges(
         "logistic": "linear probe",
         "sgd": "linear probe (SGD)",
         "knn": "20 nearest neighbours",
+        "dfr": "DFR",
     }
     probe = ProbeConfig(kind=request.probe)
     yield names[request.probe], probe

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from debias_cl.config import ProbeConfig
+from debias_cl.dfr import balancing_rows, balancing_split, reweighted
 from debias_cl.errors import DataError, UsageError, did_you_mean
+from debias_cl.knn import Values, knn_shares
 from debias_cl.logistic import finite_rows
 from debias_cl.logistic import fit as fit_streamed
 from debias_cl.records import Annotations, Codes, Column, Features, Floats, Predictions
@@ -27,11 +28,6 @@ TOLERANCE = 1e-6
 
 STREAMED_BYTES = 64 * 2**20
 """Size of the standardised features above which they are never made, and rows come in chunks."""
-
-KNN_ROWS = 1024
-"""Test rows whose similarities to all training rows are held at once."""
-
-Values = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +45,10 @@ class Task:
     classes: int
     """Number of label levels K."""
     seed: int
+    features: Features
+    """All splits, as given."""
+    test_split: str
+    """The split that is judged: nothing may be fitted on it."""
 
 
 Judgement = tuple[Floats, tuple[str, ...]]
@@ -92,7 +92,8 @@ def predict(
     train, notes = _labelled(train, label)
     assert train.annotations.truth is not None
     weight = _weights(train.annotations, probe.balanced)
-    task = Task(train.values, train.annotations.truth, weight, test.values, len(label.levels), seed)
+    codes, classes = train.annotations.truth, len(label.levels)
+    task = Task(train.values, codes, weight, test.values, classes, seed, features, test_split)
     probability, more = PROBES[probe.kind](task, probe)
     cells = training_cells(train.annotations)
     return predictions(
@@ -190,14 +191,6 @@ def _weights(annotations: Annotations, balanced: bool) -> Floats:
     return weights
 
 
-def _standardised(task: Task) -> tuple[Values, Values]:
-    """Return training and test features by the moments of the training rows, float64."""
-    train = task.train.astype(np.float64)
-    mean, sd = train.mean(axis=0), train.std(axis=0)
-    sd[sd == 0] = 1.0  # a constant feature stays constant
-    return (train - mean) / sd, (task.test - mean) / sd
-
-
 def _logistic(task: Task, probe: ProbeConfig) -> Judgement:
     """Multinomial logistic regression with an L2 penalty on standardised features (lbfgs).
 
@@ -232,13 +225,15 @@ def _by_scikit_learn(task: Task, probe: ProbeConfig) -> tuple[Floats, Codes, int
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    train, test = _standardised(task)
+    train = task.train.astype(np.float64)
+    mean, sd = train.mean(axis=0), train.std(axis=0)
+    sd[sd == 0] = 1.0  # a constant feature stays constant
     model = LogisticRegression(C=probe.c, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
     # Small products only wait for each other on several threads; on a busy machine 40 times longer.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
-        model.fit(train, task.truth, sample_weight=task.weight)
-    return model.predict_proba(test), model.classes_, int(np.max(model.n_iter_))
+        model.fit((train - mean) / sd, task.truth, sample_weight=task.weight)
+    return model.predict_proba((task.test - mean) / sd), model.classes_, int(np.max(model.n_iter_))
 
 
 def _sgd(task: Task, probe: ProbeConfig) -> Judgement:
@@ -286,46 +281,16 @@ def _knn(task: Task, probe: ProbeConfig) -> Judgement:
     return knn_shares(*votes), ()
 
 
-def knn_shares(
-    train: Values,
-    truth: Codes,
-    test: Values,
-    neighbours: int,
-    classes: int,
-    weight: Floats | None = None,
-) -> Floats:
-    """Return (m, K) shares of the label levels among the nearest training rows by cosine.
-
-    A tie between levels goes to the one whose neighbours are nearer.
-
-    Args:
-        train: (n, D) features; truth: (n,) codes.
-        test: (m, D) features.
-        neighbours: how many are asked; all where there are fewer.
-        classes: number of label levels K.
-        weight: (n,) weights of the votes; None is one each.
-    """
-    k = min(neighbours, len(train))
-    ours, theirs = _unit(train), _unit(test)
-    votes = np.eye(classes)[truth] * (1.0 if weight is None else weight[:, None])
-    shares = np.empty((len(test), classes))
-    for start in range(0, len(test), KNN_ROWS):
-        near = theirs[start : start + KNN_ROWS] @ ours.T
-        chosen = np.argpartition(-near, k - 1, axis=1)[:, :k]
-        cosine = np.take_along_axis(near, chosen, axis=1)
-        counted = votes[chosen]
-        total = counted.sum(axis=1) + 1e-9 * (counted * (1 + cosine[..., None])).sum(axis=1)
-        shares[start : start + len(near)] = total / total.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _unit(values: Values) -> Values:
-    norm = np.linalg.norm(values, axis=1, keepdims=True)
-    return values / np.where(norm == 0, 1, norm)
+def _dfr(task: Task, probe: ProbeConfig) -> Judgement:
+    """Deep feature reweighting on group-balanced subsets of the validation (or training) split."""
+    source = balancing_split(task.features, task.test_split)
+    rows = balancing_rows(_split(task.features, source), source)
+    return reweighted(task.train, rows, task.test, task.classes, probe, task.seed)
 
 
 PROBES: Mapping[str, Callable[[Task, ProbeConfig], Judgement]] = {
     "logistic": _logistic,
     "sgd": _sgd,
     "knn": _knn,
+    "dfr": _dfr,
 }

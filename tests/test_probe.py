@@ -13,7 +13,8 @@ import pytest
 
 from debias_cl.config import ProbeConfig
 from debias_cl.errors import DataError, UsageError
-from debias_cl.probe import knn_shares, predict
+from debias_cl.knn import knn_shares
+from debias_cl.probe import predict
 from debias_cl.records import Annotations, Column, Features
 
 
