@@ -66,6 +66,9 @@ def found(spec: DatasetSpec, data_root: str) -> str:
     wanted = [Path(data_root) / name for name in spec.extra.get("looks_for", ())]
     if not wanted:
         return "yours, by --manifest" if not spec.labels else "built in"
+    forms = spec.extra.get("layouts", ())
+    if any(all((Path(data_root) / name).exists() for name in form) for form in forms):
+        return "found"
     there = sum(path.exists() for path in wanted)
     return {0: "not found", len(wanted): "found"}.get(there, f"{there} of {len(wanted)} found")
 

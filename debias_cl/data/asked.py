@@ -55,18 +55,21 @@ def distinct_attributes(title: str, label: str, attributes: Sequence[str]) -> tu
     return tuple(dict.fromkeys(attributes))
 
 
-def missing_files(title: str, looked_for: Sequence[Path], obtain: str) -> DataError:
+def missing_files(
+    title: str, looked_for: Sequence[Path], obtain: str, expected: str = "all of these files"
+) -> DataError:
     """Return the error that says what was looked for, where, and how to get it legally.
 
     Args:
         title: of the data set.
         looked_for: files and folders; those that are there are marked.
         obtain: the SPEC's words.
+        expected: which of them must be there.
     """
     lines = [f"{path} ({'found' if path.exists() else 'not there'})" for path in looked_for]
     return DataError(
         f"{title} is not complete under its folder",
         where="looked for " + "; ".join(lines),
-        expected="all of these files (--data-root names the folder above)",
+        expected=f"{expected} (--data-root names the folder above)",
         remedy=obtain,
     )
