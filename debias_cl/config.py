@@ -117,11 +117,13 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How long and how: nothing here changes what is learnt but for `epochs` and `batch_size`."""
+    """How long and how: only `epochs`, `batch_size` and `sampling` change what is learnt."""
 
     epochs: int = 30
     batch_size: int = 128
     """Source images a step (each gives `views.count` rows)."""
+    sampling: Literal["shuffle", "group_balanced"] = "shuffle"
+    """`group_balanced`: every label x bias cell equally often an epoch; needs the bias label."""
     chunk_size: int = 0
     """Gradient caching: images whose encoder graph is held at once; 0 is the whole batch."""
     amp: bool = False

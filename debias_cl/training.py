@@ -29,6 +29,7 @@ from debias_cl.config import TrainConfig
 from debias_cl.data import DATASETS
 from debias_cl.data.batches import Batches
 from debias_cl.data.contract import Dataset
+from debias_cl.data.sampling import make_sampling
 from debias_cl.data.views import Views
 from debias_cl.distributed import ALONE, Ranks, processes
 from debias_cl.encoders import Encoder, build
@@ -115,10 +116,11 @@ def _train_together(
     config: TrainConfig, folder: Path, dataset: Dataset | None, ranks: Ranks
 ) -> Run:
     with ranks.in_turn():
-        # An unknown objective or a data set that is not there must not leave an empty run folder.
+        # An unknown objective, sampling or data set must not leave an empty run folder.
         OBJECTIVES.get(config.objective.name)
         dataset = dataset or DATASETS.get(config.data.dataset).load(config.data)
         train = dataset.split("train")
+        sampling = make_sampling(config.fit.sampling, train.annotations)
         run = Run.create_or_open(folder, config)
     if run.finished:
         return run
@@ -139,6 +141,7 @@ def _train_together(
         drop_last=config.fit.drop_last,
         rank=ranks.rank,
         world_size=ranks.size,
+        sampling=sampling,
         ahead=ahead,
     )
     monitor = KnnMonitor(dataset, views, device, ranks=ranks) if config.fit.monitor_every else None

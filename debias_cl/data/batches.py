@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from debias_cl.data.sampling import Sampling, Shuffled
 from debias_cl.data.views import Views
 from debias_cl.distributed import even_share
 from debias_cl.errors import DataError, UsageError
@@ -50,11 +51,12 @@ class Batches:
         rank, world_size: which even share of each batch this process gets, as one run of rows.
         resident: keep the pictures on the device as uint8; None decides by `RESIDENT_SHARE`. Where
             they are not kept, a thread reads ahead into pinned memory.
+        sampling: which pictures an epoch shows, and in which order; None shows each once.
         ahead: make the next batches in a thread of its own while this one is in use; the batches
             are the same. For a CPU with a core to spare.
 
     Attributes:
-        note: what the settings could not do with so few pictures, for the log; "" where nothing.
+        note: what the log must say of the settings and of the sampling; "" where nothing.
         resident: whether the pictures are kept on the device.
 
     Raises:
@@ -76,6 +78,7 @@ class Batches:
         rank: int = 0,
         world_size: int = 1,
         resident: bool | None = None,
+        sampling: Sampling | None = None,
         ahead: bool = False,
     ) -> None:
         if batch_size < 1:
@@ -92,7 +95,9 @@ class Batches:
         self._label = torch.tensor(label, dtype=torch.int64)
         self._bias = None if bias is None else torch.tensor(bias, dtype=torch.int64)
         self.ahead = ahead
-        self._sizes, self.note = _sizes(len(images), batch_size, drop_last, world_size)
+        self.sampling = sampling or Shuffled(len(images))
+        self._sizes, note = _sizes(len(images), batch_size, drop_last, world_size)
+        self.note = "; ".join(text for text in (note, self.sampling.note) if text)
         self.resident = fits(images, self.device) if resident is None else resident
         self._images = images
         self._kept = _as_tensor(images).to(self.device) if self.resident else None
@@ -115,7 +120,7 @@ class Batches:
         return _ahead(partial(next, made) for _ in self._sizes) if self.ahead else made
 
     def _made(self, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
-        order = torch.randperm(len(self._images), generator=seeded(_mix(self.seed, epoch, 0)))
+        order = self.sampling.order(seeded(_mix(self.seed, epoch, 0)))
         generator = torch.Generator(self.device).manual_seed(_mix(self.seed, epoch, 1))
         starts = np.cumsum([0, *self._sizes])
         shares = [even_share(size, self.rank, self.world_size) for size in self._sizes]

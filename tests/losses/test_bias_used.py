@@ -6,13 +6,15 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from debias_cl.config import ObjectiveConfig
+from debias_cl.config import DataConfig, ObjectiveConfig
+from debias_cl.data.batches import Batches
 from debias_cl.errors import UsageError
 from debias_cl.losses import OBJECTIVES
 from debias_cl.losses.biasbal import BiasBalLoss
@@ -22,6 +24,8 @@ from debias_cl.losses.end import end_terms
 from debias_cl.losses.fairkl import fairkl
 from debias_cl.losses.fscl import FORMS, FSCLLoss
 from debias_cl.losses.group_dro import GroupDRO, GroupDROLoss
+from debias_cl.resolve import resolve
+from debias_cl.training import train_run
 
 NAMES = ("biasbal", "biascon", "biascon_biasbal", "end", "fairkl", "fscl", "group_dro")
 COUNTS = torch.tensor([[40, 3], [0, 9], [5, 20]])
@@ -430,3 +434,41 @@ def test_options_that_cannot_be_used_are_named(
 def test_bias_codes_must_be_one_integer_an_image(loss: Callable[..., Tensor], bias: Tensor) -> None:
     with pytest.raises(UsageError, match="bias codes are"):
         loss(torch.randn(4, 2, 3), torch.zeros(4).long(), bias)
+
+
+def stopped_before(epoch: int) -> Callable[[Batches, int], Any]:
+    """Batches.epoch that raises Ctrl-C when an epoch is to begin."""
+    plain = Batches.epoch
+
+    def made(self: Batches, number: int) -> Any:
+        if number == epoch:
+            raise KeyboardInterrupt
+        return plain(self, number)
+
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling", ["shuffle", "group_balanced"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(
+    name: str, sampling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = resolve(
+        DataConfig(dataset="biased_mnist_mini", train_limit=500, rho=0.9),
+        objective=name,
+        preset="quick",
+        overrides=["fit.epochs=2", "fit.batch_size=64", f"fit.sampling={sampling}"],
+    )
+    whole = train_run(config, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Batches, "epoch", stopped_before(1))
+        train_run(config, tmp_path / "part")
+    part = train_run(config, tmp_path / "part")
+    losses = [entry["loss"] for entry in whole.entries()]
+    assert losses == [entry["loss"] for entry in part.entries()]
+    assert len(losses) == 2 and all(map(math.isfinite, losses))
+    assert part.weights.read_bytes() == whole.weights.read_bytes()
+    assert part.heads.read_bytes() == whole.heads.read_bytes()
+    balanced = "group-balanced" in whole.entries()[0].get("note", "")
+    assert balanced == (sampling == "group_balanced")
