@@ -141,7 +141,9 @@ def _short(kind: Kind, classes: list[str]) -> list[str]:
     few = sorted(name for name, n in counts.items() if n <= PER_CLASS)
     if few:
         shown = ", ".join(few[:5]) + (" ..." if len(few) > 5 else "")
-        notes.append(f"classes of at most {PER_CLASS} pictures, which all train: {len(few)} ({shown})")
+        notes.append(
+            f"classes of at most {PER_CLASS} pictures, which all train: {len(few)} ({shown})"
+        )
     return notes
 
 

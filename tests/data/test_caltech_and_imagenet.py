@@ -110,7 +110,9 @@ def test_caltech256_drops_numbers_and_lists_what_stands_too_deep(
         "198.spider/RENAME2",
     }
     assert reasons["056.dog/greg/000.jpg"] == "stands in a folder inside its class folder"
-    assert any("classes of at most 30 pictures, which all train: 1 (spider)" in n for n in data.notes)
+    assert any(
+        "classes of at most 30 pictures, which all train: 1 (spider)" in n for n in data.notes
+    )
 
 
 @pytest.fixture(scope="session")
