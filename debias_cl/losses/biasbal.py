@@ -19,6 +19,8 @@ class BiasBalLoss(nn.Module):
     p(y | b) is the share of label y among the training pictures with bias level b. A cell without
     a picture has p = 0 and gets log(floor), -20.7 by default. A bias level without any picture
     says nothing of its labels: its logits are not shifted. The caller's logits are left alone.
+    Counts are those of the training set: with group-balanced sampling, which already evens out the
+    labels, the shift would correct a second time.
 
     Args:
         cell_counts: (K, L) training counts, label by bias level.
