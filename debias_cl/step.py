@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from debias_cl.config import FitConfig
 from debias_cl.distributed import added_up, gathered, replicated
 from debias_cl.errors import UsageError
+from debias_cl.losses.classes import wide
 from debias_cl.losses.contract import Targets, TrainingObjective
 
 
@@ -40,9 +41,7 @@ class TrainStep(nn.Module):
         if self.config.channels_last:
             rows = rows.contiguous(memory_format=torch.channels_last)
         with torch.autocast(rows.device.type, torch.bfloat16, enabled=self.config.amp):
-            features = self._features(rows, self.config.chunk_size * each)
-        if features.dtype in (torch.bfloat16, torch.float16):
-            features = features.float()
+            features = wide(self._features(rows, self.config.chunk_size * each))
         if self.objective.needs_views:
             targets = replace(targets, views=views)
         return self._loss(features.reshape(count, each, -1), targets)

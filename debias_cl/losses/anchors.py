@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from debias_cl.losses import contrast
-from debias_cl.losses.classes import class_sums, refused, reordered
+from debias_cl.losses.classes import class_sums, refused, reordered, wide
 from debias_cl.losses.tiles import OTHER, SAME, Layout
 
 Sources = slice | Tensor | None
@@ -185,8 +185,7 @@ def unit_rows(features: Tensor) -> tuple[Tensor, Tensor]:
     zeros: its similarity to every row is 0 and it gets no gradient. A second derivative through
     the rows raises a RuntimeError instead of a wrong value.
     """
-    x = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
-    z, unit = _UnitRows.apply(x)
+    z, unit = _UnitRows.apply(wide(features))
     return z, unit
 
 

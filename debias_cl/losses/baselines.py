@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from debias_cl.errors import UsageError
-from debias_cl.losses.classes import full_precision
+from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import (
     ObjectiveContext,
     ProjectionHead,
@@ -22,11 +22,6 @@ from debias_cl.losses.contract import (
 )
 
 Pairs = Iterable[tuple[int, int]]
-
-
-def wide(features: Tensor) -> Tensor:
-    """Return half-precision features as float32, others as they are."""
-    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
 
 
 class ViewPairs(TrainingObjective):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from debias_cl.losses.baselines import wide
-from debias_cl.losses.classes import full_precision
+from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import ObjectiveContext, Targets, TrainingObjective
 from debias_cl.losses.gce import amplified_cross_entropy, checked_q
 from debias_cl.losses.second_network import SecondNetwork, checked_share

@@ -61,6 +61,11 @@ def reordered(x: Tensor, order: Tensor) -> Tensor:
 _AS_IT_IS: AbstractContextManager[Any] = nullcontext()
 
 
+def wide(x: Tensor) -> Tensor:
+    """Return half-precision numbers as float32, others as they are."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
 def full_precision(kind: str) -> AbstractContextManager[Any]:
     """Return a context without autocast on a kind of device; where none is on, one that is free."""
     return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else _AS_IT_IS

@@ -8,7 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from debias_cl.errors import UsageError
 from debias_cl.losses.anchors import unit_rows
-from debias_cl.losses.classes import full_precision
+from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import (
     ObjectiveContext,
     ObjectiveSpec,
@@ -135,7 +135,7 @@ class ContexGated(TrainingObjective):
             return own
         with full_precision(features.device.type):
             heard, gate = gated_label_contrast(
-                self.label_head(features.float() if features.dtype.itemsize < 4 else features),
+                self.label_head(wide(features)),
                 own_rows.detach(),
                 label,
                 self.temperature,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from debias_cl.losses.classes import wide
 from debias_cl.losses.contract import (
     ObjectiveContext,
     ObjectiveSpec,
@@ -33,9 +33,7 @@ class CrossEntropy(TrainingObjective):
 
     def rows(self, features: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B V, K) logits of all views, float32 at least, and their (B V,) labels."""
-        logits = self.predict(features.flatten(0, 1))
-        if logits.dtype in (torch.float16, torch.bfloat16):
-            logits = logits.float()
+        logits = wide(self.predict(features.flatten(0, 1)))
         return logits, label.repeat_interleave(features.shape[1])
 
     def predict(self, features: Tensor) -> Tensor:

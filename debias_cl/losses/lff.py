@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from debias_cl.errors import UsageError
-from debias_cl.losses.baselines import wide
-from debias_cl.losses.classes import full_precision
+from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import (
     ObjectiveContext,
     ObjectiveSpec,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from debias_cl.errors import UsageError
-from debias_cl.losses.baselines import wide
+from debias_cl.losses.classes import wide
 from debias_cl.losses.contract import ObjectiveContext
 
 
