@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.bias_network import DEVIATION, OPTIONS, AfterBiasNetwork
 from debias_cl.losses.contract import ObjectiveContext, ObjectiveSpec
+from debias_cl.losses.family import not_negative
 
 
 def bias_added(features: Tensor, bias_features: Tensor, m: float) -> Tensor:
@@ -28,24 +28,16 @@ class BAdd(AfterBiasNetwork):
         context: sizes; options `m` and those of the bias network.
     """
 
-    has_classifier = True
-
     def __init__(self, context: ObjectiveContext) -> None:
         super().__init__(context)
         self.m = float(context.options["m"])
-        if not 0 <= self.m < float("inf"):
-            raise UsageError(f"m is {self.m}", expected="a number from 0 on")
+        not_negative("m", self.m)
         self.classifier = nn.Linear(context.feature_dim, context.classes)
 
     def debias(self, features: Tensor, bias_features: Tensor, label: Tensor) -> Tensor:
         """Return the mean loss over all views of (B, V, D) features."""
         mixed = bias_added(features.flatten(0, 1), bias_features.flatten(0, 1)[None], self.m)
         return F.cross_entropy(self.predict(mixed), label.repeat_interleave(features.shape[1]))
-
-    def predict(self, features: Tensor) -> Tensor:
-        """Return (n, K) logits of (n, D) features, nothing added."""
-        logits: Tensor = self.classifier(features)
-        return logits
 
 
 SPEC = ObjectiveSpec(

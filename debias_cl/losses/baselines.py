@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import (
     ObjectiveContext,
@@ -20,6 +19,7 @@ from debias_cl.losses.contract import (
     Targets,
     TrainingObjective,
 )
+from debias_cl.losses.family import fraction
 
 Pairs = Iterable[tuple[int, int]]
 
@@ -126,8 +126,7 @@ class MomentumNetwork(nn.Module):
 
     def __init__(self, context: ObjectiveContext, head: nn.Module, momentum: float) -> None:
         super().__init__()
-        if not 0 <= momentum <= 1:
-            raise UsageError(f"momentum is {momentum}", expected="a number from 0 to 1")
+        fraction("momentum", momentum)
         self.momentum = momentum
         self.encoder, self.head = context.second_encoder(), copy.deepcopy(head)
         self.requires_grad_(False)

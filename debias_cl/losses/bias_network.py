@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from debias_cl.losses.classes import full_precision, wide
-from debias_cl.losses.contract import ObjectiveContext, Targets, TrainingObjective
+from debias_cl.losses.contract import EpochMeans, LinearClassifier, ObjectiveContext, Targets
 from debias_cl.losses.gce import amplified_cross_entropy, checked_q
 from debias_cl.losses.second_network import SecondNetwork, checked_share
 
@@ -20,7 +19,7 @@ DEVIATION = (
 )
 
 
-class AfterBiasNetwork(TrainingObjective):
+class AfterBiasNetwork(LinearClassifier):
     """Base: the bias network's loss in the first `warmup` share of the run, `debias` after that.
 
     The bias network learns the label by `amplified_cross_entropy`, which favours what is easy: the
@@ -40,7 +39,7 @@ class AfterBiasNetwork(TrainingObjective):
         self.q = checked_q(context.options["q"])
         self.bias_network = SecondNetwork(context)
         self.done = 1.0
-        self._right: list[Tensor] = []
+        self._means = EpochMeans()
 
     def set_progress(self, done: float) -> None:
         """Note the share of the run that is done: it says which network is trained."""
@@ -53,7 +52,8 @@ class AfterBiasNetwork(TrainingObjective):
             if self.done < self.warmup:
                 logits = self.bias_network(targets.views).flatten(0, 1)
                 label = targets.label.repeat_interleave(targets.views.shape[1])
-                self._right.append((logits.argmax(1) == label).float().mean())
+                right = (logits.argmax(1) == label).float().mean()
+                self._means.add("bias_network_accuracy", right)
                 loss: Tensor = amplified_cross_entropy(logits, label, self.q).mean()
                 return loss
             bias_features = self.bias_network.frozen_features(targets.views)
@@ -71,5 +71,4 @@ class AfterBiasNetwork(TrainingObjective):
 
     def diagnostics(self) -> dict[str, float]:
         """Return the bias network's accuracy on what it was trained with since the last call."""
-        right, self._right = self._right, []
-        return {"bias_network_accuracy": float(torch.stack(right).mean())} if right else {}
+        return self._means.read()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.anchors import unit_rows
 from debias_cl.losses.biasbal import SOURCE
 from debias_cl.losses.classes import full_precision
@@ -18,7 +17,7 @@ from debias_cl.losses.contract import (
 )
 from debias_cl.losses.contrast import log_sums
 from debias_cl.losses.cross_entropy import CrossEntropy
-from debias_cl.losses.family import checked, positive
+from debias_cl.losses.family import checked, not_negative, positive
 from debias_cl.losses.groups import Shares, cells, checked_bias, known_bias, members
 from debias_cl.losses.tiles import SAME, Layout
 
@@ -86,8 +85,7 @@ class BiasCon(TrainingObjective):
     def __init__(self, context: ObjectiveContext, classification: CrossEntropy) -> None:
         super().__init__()
         self.weight = float(context.options["ce_weight"])
-        if not 0 <= self.weight < float("inf"):
-            raise UsageError(f"ce_weight is {self.weight}", expected="a number of at least 0")
+        not_negative("ce_weight", self.weight)
         self.classification = classification
         self.head = ProjectionHead(context.feature_dim, context.config.projection)
         self.loss = BiasConLoss(context.config.temperature)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.contract import Contrastive, ObjectiveContext, ObjectiveSpec
-from debias_cl.losses.family import FamilyLoss
+from debias_cl.losses.family import FamilyLoss, fraction
 from debias_cl.losses.terms import LABEL_CONTRAST, LABEL_CONTRAST_CLAMPED, SELF_CONTRAST
 
 SOURCE = (
@@ -63,8 +62,7 @@ class ConTeXLoss(FamilyLoss):
         weight: float = 0.5,
         clamp: bool = False,
     ) -> None:
-        if not 0 <= weight <= 1:
-            raise UsageError(f"weight is {weight}", expected="a number from 0 to 1")
+        fraction("weight", weight)
         label = LABEL_CONTRAST_CLAMPED if clamp else LABEL_CONTRAST
         terms = ((weight, label), (1 - weight, SELF_CONTRAST))
         super().__init__(terms, temperature, base_temperature)

@@ -10,13 +10,14 @@ from debias_cl.errors import UsageError
 from debias_cl.losses.anchors import unit_rows
 from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import (
+    EpochMeans,
     ObjectiveContext,
     ObjectiveSpec,
     ProjectionHead,
     Targets,
     TrainingObjective,
 )
-from debias_cl.losses.family import checked, positive
+from debias_cl.losses.family import checked, fraction, positive
 from debias_cl.losses.ntxent import NTXentLoss
 
 ROWS = 1024
@@ -103,8 +104,7 @@ class ContexGated(TrainingObjective):
                 f"warmup is {options['warmup']}, threshold is {options['threshold']}",
                 expected="warmup in [0, 1), threshold in (0, 1]",
             )
-        if not 0 <= config.weight <= 1:
-            raise UsageError(f"weight is {config.weight}", expected="a number from 0 to 1")
+        fraction("weight", config.weight)
         self.label_head = ProjectionHead(context.feature_dim, config.projection)
         self.own_head = ProjectionHead(context.feature_dim, config.projection)
         self.own = NTXentLoss(config.temperature, config.base_temperature)
@@ -119,7 +119,7 @@ class ContexGated(TrainingObjective):
             options["gated"],
         )
         self.done = 1.0
-        self._gates: list[Tensor] = []
+        self._means = EpochMeans()
 
     def set_progress(self, done: float) -> None:
         """Note the share of training that is done: the label contrast begins after the warm-up."""
@@ -142,15 +142,13 @@ class ContexGated(TrainingObjective):
                 self.threshold,
                 self.gated,
             )
-        self._gates.append(gate.mean())
+        self._means.add("mean_gate", gate.mean())
         scale = self.temperature / self.base
         return self.weight * scale * heard + (1 - self.weight) * own
 
     def diagnostics(self) -> dict[str, float]:
         """Return the mean gate since the last call, and what the self contrast counted."""
-        gates, self._gates = self._gates, []
-        mean = {"mean_gate": float(torch.stack(gates).mean())} if gates else {}
-        return {**mean, **self.own.diagnostics()}
+        return {**self._means.read(), **self.own.diagnostics()}
 
 
 SPEC = ObjectiveSpec(

@@ -225,6 +225,34 @@ class Contrastive(TrainingObjective):
         return dict(report()) if callable(report) else {}
 
 
+class LinearClassifier(TrainingObjective):
+    """Base of objectives with a linear `classifier` on the encoder's features, which they make."""
+
+    has_classifier = True
+    classifier: nn.Linear
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Return (n, K) logits of (n, D) features."""
+        logits: Tensor = self.classifier(features)
+        return logits
+
+
+class EpochMeans:
+    """Means of numbers over the batches of an epoch: kept on the device, read once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[Tensor]] = {}
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Take note of a batch's scalar, which has no graph."""
+        self._seen.setdefault(name, []).append(value)
+
+    def read(self) -> dict[str, float]:
+        """Return the means since the last call; empty where nothing was added."""
+        seen, self._seen = self._seen, {}
+        return {name: float(torch.stack(values).mean()) for name, values in seen.items()}
+
+
 def seeded(seed: int) -> torch.Generator:
     """Return a CPU generator with that seed."""
     return torch.Generator().manual_seed(seed)

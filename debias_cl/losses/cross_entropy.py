@@ -7,21 +7,19 @@ from torch.nn import functional as F
 
 from debias_cl.losses.classes import wide
 from debias_cl.losses.contract import (
+    LinearClassifier,
     ObjectiveContext,
     ObjectiveSpec,
     Targets,
-    TrainingObjective,
 )
 
 
-class CrossEntropy(TrainingObjective):
+class CrossEntropy(LinearClassifier):
     """Softmax cross-entropy of a linear classifier, averaged over all views of all images.
 
     Args:
         context: sizes; no setting is read.
     """
-
-    has_classifier = True
 
     def __init__(self, context: ObjectiveContext) -> None:
         super().__init__()
@@ -35,11 +33,6 @@ class CrossEntropy(TrainingObjective):
         """Return (B V, K) logits of all views, float32 at least, and their (B V,) labels."""
         logits = wide(self.predict(features.flatten(0, 1)))
         return logits, label.repeat_interleave(features.shape[1])
-
-    def predict(self, features: Tensor) -> Tensor:
-        """Return (n, K) logits of (n, D) features."""
-        logits: Tensor = self.classifier(features)
-        return logits
 
 
 SPEC = ObjectiveSpec(

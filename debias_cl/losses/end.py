@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.anchors import unit_rows
 from debias_cl.losses.classes import full_precision
 from debias_cl.losses.contract import ObjectiveContext, ObjectiveSpec, Targets
 from debias_cl.losses.cross_entropy import CrossEntropy
+from debias_cl.losses.family import not_negative
 from debias_cl.losses.groups import cells, known_bias, members
 
 
@@ -66,8 +66,7 @@ class EnD(CrossEntropy):
         super().__init__(context)
         self.alpha, self.beta = (float(context.options[name]) for name in ("alpha", "beta"))
         for name, weight in (("alpha", self.alpha), ("beta", self.beta)):
-            if not 0 <= weight < float("inf"):
-                raise UsageError(f"{name} is {weight}", expected="a number of at least 0")
+            not_negative(name, weight)
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
         """Return the sum: features (B, V, D)."""

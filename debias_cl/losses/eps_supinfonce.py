@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.contract import Contrastive, ObjectiveContext, ObjectiveSpec
-from debias_cl.losses.family import FamilyLoss
+from debias_cl.losses.family import FamilyLoss, not_negative
 from debias_cl.losses.terms import margin_contrast
 
 
@@ -29,8 +28,7 @@ class EpsSupInfoNCELoss(FamilyLoss):
     def __init__(
         self, temperature: float = 0.1, base_temperature: float = 0.07, epsilon: float = 0.25
     ) -> None:
-        if not 0 <= epsilon < float("inf"):
-            raise UsageError(f"epsilon is {epsilon}", expected="a number of at least 0")
+        not_negative("epsilon", epsilon)
         super().__init__(((1.0, margin_contrast(epsilon)),), temperature, base_temperature)
 
 

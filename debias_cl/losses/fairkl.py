@@ -19,7 +19,7 @@ from debias_cl.losses.contract import (
     TrainingObjective,
 )
 from debias_cl.losses.eps_supinfonce import EpsSupInfoNCELoss
-from debias_cl.losses.family import positive
+from debias_cl.losses.family import not_negative, positive
 from debias_cl.losses.groups import known_bias
 
 
@@ -118,8 +118,7 @@ class FairKL(TrainingObjective):
         super().__init__()
         config, options = context.config, context.options
         for name in ("alpha", "weight", "kld"):
-            if not 0 <= options[name] < float("inf"):
-                raise UsageError(f"{name} is {options[name]}", expected="a number of at least 0")
+            not_negative(name, options[name])
         positive("fairkl_temperature", options["fairkl_temperature"])
         if options["form"] not in FORMS:
             raise UsageError(

@@ -151,6 +151,18 @@ def positive(name: str, value: float) -> None:
         raise UsageError(f"{name} is {value}", expected="a number above 0")
 
 
+def not_negative(name: str, value: float) -> None:
+    """Raise `UsageError` unless a setting is a finite number of at least 0."""
+    if not 0 <= value < float("inf"):
+        raise UsageError(f"{name} is {value}", expected="a number of at least 0")
+
+
+def fraction(name: str, value: float) -> None:
+    """Raise `UsageError` unless a setting is a number from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} is {value}", expected="a number from 0 to 1")
+
+
 def checked(features: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Return features as (n, views, d) and labels as (n,) int64 on the same device.
 

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.bias_network import DEVIATION, OPTIONS, AfterBiasNetwork
 from debias_cl.losses.contract import ObjectiveContext, ObjectiveSpec
-from debias_cl.losses.family import positive
+from debias_cl.losses.family import not_negative, positive
 
 
 def flac_loss(features: Tensor, bias_features: Tensor, label: Tensor, d: float) -> Tensor:
@@ -56,14 +55,11 @@ class FLAC(AfterBiasNetwork):
         context: sizes; options `alpha`, `d`, and those of the bias network.
     """
 
-    has_classifier = True
-
     def __init__(self, context: ObjectiveContext) -> None:
         super().__init__(context)
         self.alpha, self.d = float(context.options["alpha"]), float(context.options["d"])
         positive("d", self.d)
-        if not 0 <= self.alpha < float("inf"):
-            raise UsageError(f"alpha is {self.alpha}", expected="a number from 0 on")
+        not_negative("alpha", self.alpha)
         self.classifier = nn.Linear(context.feature_dim, context.classes)
 
     def debias(self, features: Tensor, bias_features: Tensor, label: Tensor) -> Tensor:
@@ -71,11 +67,6 @@ class FLAC(AfterBiasNetwork):
         rows, label = features.flatten(0, 1), label.repeat_interleave(features.shape[1])
         plain = F.cross_entropy(self.predict(rows), label)
         return plain + self.alpha * flac_loss(rows, bias_features.flatten(0, 1), label, self.d)
-
-    def predict(self, features: Tensor) -> Tensor:
-        """Return (n, K) logits of (n, D) features."""
-        logits: Tensor = self.classifier(features)
-        return logits
 
 
 SPEC = ObjectiveSpec(

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from debias_cl.errors import UsageError
 from debias_cl.losses.contract import ObjectiveContext, ObjectiveSpec, Targets
 from debias_cl.losses.cross_entropy import CrossEntropy
-from debias_cl.losses.family import positive
+from debias_cl.losses.family import not_negative, positive
 from debias_cl.losses.groups import known_bias
 
 
@@ -47,8 +47,7 @@ class GroupDROLoss(nn.Module):
     ) -> None:
         super().__init__()
         positive("step_size", step_size)
-        if not 0 <= adjustment < float("inf"):
-            raise UsageError(f"adjustment is {adjustment}", expected="a number of at least 0")
+        not_negative("adjustment", adjustment)
         self.step_size, self.adjustment, self.normalise = step_size, adjustment, normalise
         counts = group_counts.to(torch.int64)
         self.register_buffer("counts", counts, persistent=False)

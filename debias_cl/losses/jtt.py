@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from debias_cl.errors import UsageError
 from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import (
+    LinearClassifier,
     ObjectiveContext,
     ObjectiveSpec,
     Targets,
-    TrainingObjective,
 )
 from debias_cl.losses.second_network import (
     SecondNetwork,
@@ -21,7 +21,7 @@ from debias_cl.losses.second_network import (
 )
 
 
-class JTT(TrainingObjective):
+class JTT(LinearClassifier):
     """First an identification network's cross-entropy, then the main network's weighted one.
 
     In the first `identify` share of the run the loss is the identification network's alone; the
@@ -35,7 +35,6 @@ class JTT(TrainingObjective):
         context: sizes; options `identify` in [0, 1), `upweight` at least 1.
     """
 
-    has_classifier = True
     needs_views = True
     wrong: Tensor
 
@@ -69,11 +68,6 @@ class JTT(TrainingObjective):
             weight = 1 + (self.upweight - 1) * self.wrong.to(loss.dtype)
             rows = weight[targets.index].repeat_interleave(features.shape[1])
             return (rows * loss).mean() / weight.mean()
-
-    def predict(self, features: Tensor) -> Tensor:
-        """Return (n, K) logits of the main network."""
-        logits: Tensor = self.classifier(features)
-        return logits
 
     def diagnostics(self) -> dict[str, float]:
         """Return the share of training pictures in the error set, in [0, 1]."""

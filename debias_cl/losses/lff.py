@@ -9,10 +9,11 @@ from torch.nn import functional as F
 from debias_cl.errors import UsageError
 from debias_cl.losses.classes import full_precision, wide
 from debias_cl.losses.contract import (
+    EpochMeans,
+    LinearClassifier,
     ObjectiveContext,
     ObjectiveSpec,
     Targets,
-    TrainingObjective,
 )
 from debias_cl.losses.gce import amplified_cross_entropy, checked_q
 from debias_cl.losses.second_network import SecondNetwork, checked_examples
@@ -70,7 +71,7 @@ class RelativeDifficulty(nn.Module):
         return least.scatter_reduce(0, self.label.clamp(min=0), table, "amax")[label]
 
 
-class LfF(TrainingObjective):
+class LfF(LinearClassifier):
     """mean_i GCE_i of the biased twin + mean_i weight_i CE_i of the debiased network.
 
     The encoder of the run is the debiased one; `RelativeDifficulty` gives the weights. An image's
@@ -80,7 +81,6 @@ class LfF(TrainingObjective):
         context: sizes; options `q` of GCE and `alpha` of the running losses.
     """
 
-    has_classifier = True
     needs_views = True
 
     def __init__(self, context: ObjectiveContext) -> None:
@@ -91,7 +91,7 @@ class LfF(TrainingObjective):
         )
         self.twin = SecondNetwork(context)
         self.classifier = nn.Linear(context.feature_dim, context.classes)
-        self._weights: list[Tensor] = []
+        self._means = EpochMeans()
 
     def forward(self, features: Tensor, targets: Targets) -> Tensor:
         """Return the loss of (B, V, D) features and of `targets.views`."""
@@ -109,20 +109,14 @@ class LfF(TrainingObjective):
             for logits in (logits_b, logits_d)
         )
         weight = self.difficulty(biased.mean(1), debiased.mean(1), targets.label, targets.index)
-        self._weights.append(weight.mean())
+        self._means.add("mean_weight", weight.mean())
         amplified = amplified_cross_entropy(logits_b.flatten(0, 1), label, self.q).mean()
         weighted: Tensor = (weight.to(debiased.dtype) * debiased.mean(1)).mean()
         return weighted + amplified
 
-    def predict(self, features: Tensor) -> Tensor:
-        """Return (n, K) logits of the debiased network."""
-        logits: Tensor = self.classifier(features)
-        return logits
-
     def diagnostics(self) -> dict[str, float]:
         """Return the mean weight since the last call, in [0, 1]."""
-        weights, self._weights = self._weights, []
-        return {"mean_weight": float(torch.stack(weights).mean())} if weights else {}
+        return self._means.read()
 
 
 SPEC = ObjectiveSpec(

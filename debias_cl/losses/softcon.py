@@ -7,11 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.anchors import unit_rows
 from debias_cl.losses.bias_network import DEVIATION, OPTIONS, AfterBiasNetwork
 from debias_cl.losses.contract import ObjectiveContext, ObjectiveSpec, ProjectionHead
-from debias_cl.losses.family import positive
+from debias_cl.losses.family import not_negative, positive
 
 ROWS = 1024
 """Anchors whose similarities to all rows are held at once."""
@@ -72,15 +71,12 @@ class SoftCon(AfterBiasNetwork):
         context: `temperature`, `projection`; options `ce_weight`, and those of the bias network.
     """
 
-    has_classifier = True
-
     def __init__(self, context: ObjectiveContext) -> None:
         super().__init__(context)
         positive("temperature", context.config.temperature)
         self.temperature = context.config.temperature
         self.ce_weight = float(context.options["ce_weight"])
-        if not 0 <= self.ce_weight < float("inf"):
-            raise UsageError(f"ce_weight is {self.ce_weight}", expected="a number from 0 on")
+        not_negative("ce_weight", self.ce_weight)
         self.head = ProjectionHead(context.feature_dim, context.config.projection)
         self.classifier = nn.Linear(context.feature_dim, context.classes)
 
@@ -92,11 +88,6 @@ class SoftCon(AfterBiasNetwork):
             self.head(features), bias_features.mean(1), label, self.temperature
         )
         return contrast + self.ce_weight * plain
-
-    def predict(self, features: Tensor) -> Tensor:
-        """Return (n, K) logits of (n, D) features."""
-        logits: Tensor = self.classifier(features)
-        return logits
 
 
 SPEC = ObjectiveSpec(

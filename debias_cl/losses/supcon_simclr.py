@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from debias_cl.errors import UsageError
 from debias_cl.losses.contract import (
     Contrastive,
     ObjectiveContext,
@@ -14,7 +13,7 @@ from debias_cl.losses.contract import (
     Targets,
     TrainingObjective,
 )
-from debias_cl.losses.family import FamilyLoss
+from debias_cl.losses.family import FamilyLoss, fraction
 from debias_cl.losses.terms import SELF_CONTRAST, SUPERVISED_OUTSIDE
 
 
@@ -36,7 +35,8 @@ class SupConSimCLRLoss(FamilyLoss):
     def __init__(
         self, temperature: float = 0.1, base_temperature: float = 0.07, weight: float = 0.5
     ) -> None:
-        terms = ((_share(weight), SUPERVISED_OUTSIDE), (1 - weight, SELF_CONTRAST))
+        fraction("weight", weight)
+        terms = ((weight, SUPERVISED_OUTSIDE), (1 - weight, SELF_CONTRAST))
         super().__init__(terms, temperature, base_temperature)
 
 
@@ -46,7 +46,8 @@ class TwoHeads(TrainingObjective):
     def __init__(self, context: ObjectiveContext) -> None:
         super().__init__()
         config = context.config
-        self.weight = _share(config.weight)
+        fraction("weight", config.weight)
+        self.weight = config.weight
         self.heads = torch.nn.ModuleList(
             ProjectionHead(context.feature_dim, config.projection) for _ in range(2)
         )
@@ -59,12 +60,6 @@ class TwoHeads(TrainingObjective):
         label: Tensor = self.label(self.heads[0](features), targets.label)
         own: Tensor = self.own(self.heads[1](features))
         return self.weight * label + (1 - self.weight) * own
-
-
-def _share(weight: float) -> float:
-    if not 0 <= weight <= 1:
-        raise UsageError(f"weight is {weight}", expected="a number from 0 to 1")
-    return weight
 
 
 def build(context: ObjectiveContext) -> TrainingObjective:
