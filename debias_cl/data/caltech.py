@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from debias_cl.config import DataConfig
+from debias_cl.config import DataConfig, Preset
 from debias_cl.data.asked import missing_files
 from debias_cl.data.assemble import assemble
 from debias_cl.data.class_sets import (
+    LABEL,
+    PROTOCOLS,
     Examples,
     asked_protocol,
     class_column,
@@ -21,7 +24,7 @@ from debias_cl.data.class_sets import (
     part_of,
     rows_of,
 )
-from debias_cl.data.contract import CountLine, Dataset
+from debias_cl.data.contract import CountLine, Dataset, DatasetSpec
 from debias_cl.data.decode import Picture
 from debias_cl.data.folders import list_folder
 from debias_cl.data.picture import Rule
@@ -187,3 +190,22 @@ def fetch(kind: Kind, config: DataConfig) -> str:
     root = Path(config.data_root)
     made = {"caltech101": datasets.Caltech101, "caltech256": datasets.Caltech256}[kind.name]
     return download(kind.title, lambda: made(root, download=True), root / kind.place, by_hand(kind))
+
+
+def spec(kind: Kind, card: str, presets: Mapping[str, Preset]) -> DatasetSpec:
+    """Return the registry entry."""
+    return DatasetSpec(
+        title=kind.title,
+        card=card,
+        licence="CC BY 4.0 (CaltechDATA); the pictures come from the web",
+        obtain=obtain(kind),
+        labels=(LABEL,),
+        default_attr=LABEL,
+        default_bias_attr=(),
+        protocols=PROTOCOLS,
+        presets=presets,
+        load=partial(load, kind),
+        check=partial(check, kind),
+        fetch=partial(fetch, kind),
+        extra={"looks_for": (kind.place,)},
+    )

@@ -19,10 +19,7 @@ holds a file `tmp` that is no picture.
 
 from __future__ import annotations
 
-from debias_cl.config import DataConfig
 from debias_cl.data import caltech
-from debias_cl.data.class_sets import LABEL, PROTOCOLS
-from debias_cl.data.contract import CountLine, Dataset, DatasetSpec
 from debias_cl.data.standard_presets import large, quick, short
 
 KIND = caltech.Kind(
@@ -38,37 +35,11 @@ KIND = caltech.Kind(
     archive="caltech-101.zip (101_ObjectCategories.tar.gz inside)",
 )
 
-
-def load(config: DataConfig) -> Dataset:
-    """Return the decoded splits; `DataError` where the pictures are absent or damaged."""
-    return caltech.load(KIND, config)
-
-
-def check(config: DataConfig) -> list[CountLine]:
-    """Return the counts of classes, pictures and splits beside the published ones."""
-    return caltech.check(KIND, config)
-
-
-def fetch(config: DataConfig) -> str:
-    """Let torchvision download the set into the data root."""
-    return caltech.fetch(KIND, config)
-
-
-SPEC = DatasetSpec(
-    title=KIND.title,
-    card="8,677 pictures in 101 classes (CC BY 4.0).",
-    licence="CC BY 4.0 (CaltechDATA); the pictures come from the web",
-    obtain=caltech.obtain(KIND),
-    labels=(LABEL,),
-    default_attr=LABEL,
-    default_bias_attr=(),
-    protocols=PROTOCOLS,
-    presets=large(
+SPEC = caltech.spec(
+    KIND,
+    "8,677 pictures in 101 classes (CC BY 4.0).",
+    large(
         quick("Short training", 60, batch_size=128),
         short(128, 200, 256, "under an hour"),
     ),
-    load=load,
-    check=check,
-    fetch=fetch,
-    extra={"looks_for": (KIND.place,)},
 )

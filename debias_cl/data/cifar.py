@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from debias_cl.data.asked import missing_files
 from debias_cl.data.assemble import assemble
 from debias_cl.data.cifar_layouts import READERS, Kind
 from debias_cl.data.class_sets import (
+    LABEL,
+    PROTOCOLS,
     Examples,
     asked_protocol,
     class_column,
@@ -19,8 +22,9 @@ from debias_cl.data.class_sets import (
     part_of,
     rows_of,
 )
-from debias_cl.data.contract import CountLine, Dataset
+from debias_cl.data.contract import CountLine, Dataset, DatasetSpec
 from debias_cl.data.picture import Rule
+from debias_cl.data.standard_presets import small
 
 if TYPE_CHECKING:
     from torchvision.datasets import CIFAR10
@@ -148,4 +152,23 @@ def fetch(kind: Kind, config: DataConfig) -> str:
     made = _torchvision(kind)
     return download(
         kind.title, lambda: made(root, download=True), root / kind.folder, by_hand(kind)
+    )
+
+
+def spec(kind: Kind, card: str, mean: Statistics, std: Statistics) -> DatasetSpec:
+    """Return the registry entry."""
+    return DatasetSpec(
+        title=kind.title,
+        card=card,
+        licence="none stated; cite Krizhevsky 2009",
+        obtain=obtain(kind),
+        labels=(LABEL,),
+        default_attr=LABEL,
+        default_bias_attr=(),
+        protocols=PROTOCOLS,
+        presets=small(epochs=8),
+        load=partial(load, kind, mean=mean, std=std),
+        check=partial(check, kind),
+        fetch=partial(fetch, kind),
+        extra={"looks_for": looks_for(kind), "layouts": layouts(kind)},
     )

@@ -19,12 +19,8 @@ Forms: as for CIFAR-10; Parquet may call the label `fine_label`.
 
 from __future__ import annotations
 
-from debias_cl.config import DataConfig
 from debias_cl.data import cifar
 from debias_cl.data.cifar_layouts import Kind
-from debias_cl.data.class_sets import LABEL, PROTOCOLS
-from debias_cl.data.contract import CountLine, Dataset, DatasetSpec
-from debias_cl.data.standard_presets import small
 
 CLASSES = (
     *("apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle"),
@@ -51,34 +47,9 @@ KIND = Kind(
 MEAN, STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
 """Those of the SupContrast and ConTeX code."""
 
-
-def load(config: DataConfig) -> Dataset:
-    """Return the decoded splits; `DataError` where the pictures are absent or damaged."""
-    return cifar.load(KIND, config, MEAN, STD)
-
-
-def check(config: DataConfig) -> list[CountLine]:
-    """Return the counts of splits and classes beside the published ones."""
-    return cifar.check(KIND, config)
-
-
-def fetch(config: DataConfig) -> str:
-    """Let torchvision download the published archive into the data root."""
-    return cifar.fetch(KIND, config)
-
-
-SPEC = DatasetSpec(
-    title=KIND.title,
-    card="60,000 photographs of 32 x 32 pixels in a hundred classes (no licence stated).",
-    licence="none stated; cite Krizhevsky 2009",
-    obtain=cifar.obtain(KIND),
-    labels=(LABEL,),
-    default_attr=LABEL,
-    default_bias_attr=(),
-    protocols=PROTOCOLS,
-    presets=small(epochs=8),
-    load=load,
-    check=check,
-    fetch=fetch,
-    extra={"looks_for": cifar.looks_for(KIND), "layouts": cifar.layouts(KIND)},
+SPEC = cifar.spec(
+    KIND,
+    "60,000 photographs of 32 x 32 pixels in a hundred classes (no licence stated).",
+    MEAN,
+    STD,
 )
