@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from debias_cl.config import DataConfig
-from debias_cl.errors import DebiasError
+from debias_cl.errors import PREFIX, DebiasError
 
 O = TypeVar("O", bound="Options")  # noqa: E741
 
@@ -107,7 +107,7 @@ def run_command(
     except DebiasError as error:
         if options.debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"{PREFIX}{error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as stop:
         print(f"\nstopped. {stop}".rstrip(), file=sys.stderr)

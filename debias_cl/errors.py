@@ -9,6 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+PREFIX = "error: "
+"""How a command begins the line on which it prints an error."""
+
 
 class DebiasError(Exception):
     """Root of all errors that are meant for the user.
@@ -66,3 +69,9 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     folded = {candidate.casefold(): candidate for candidate in names}
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     return f"did you mean '{folded[near[0]]}'?" if near else f"one of: {', '.join(names)}"
+
+
+def last_error(output: str) -> str:
+    """Return the last error that a command printed; where there is none, what it printed last."""
+    said = [line for line in output.splitlines() if line.startswith(PREFIX)]
+    return said[-1].removeprefix(PREFIX) if said else output.strip()[-500:]

@@ -33,7 +33,7 @@ from debias_cl.data.sampling import make_sampling
 from debias_cl.data.views import Views
 from debias_cl.distributed import ALONE, Ranks, processes
 from debias_cl.encoders import Encoder, build
-from debias_cl.errors import DataError, DebiasError, UsageError
+from debias_cl.errors import DataError, DebiasError, UsageError, last_error
 from debias_cl.features import KnnMonitor
 from debias_cl.fit import fit
 from debias_cl.losses import OBJECTIVES
@@ -274,12 +274,10 @@ def _show(bars: Progress, children: Sequence[_Child]) -> None:
 
 
 def _fail(child: _Child) -> None:
-    text = (child.run.folder / "train.out").read_text(encoding="utf-8").strip()
-    lines = [line for line in text.splitlines() if line.startswith("error: ")]
+    text = (child.run.folder / "train.out").read_text(encoding="utf-8")
     kind = DataError if child.process.returncode == DataError.exit_code else DebiasError
     raise kind(
-        f"training {child.run.folder.name} failed: "
-        + (lines[-1].removeprefix("error: ") if lines else text[-500:]),
+        f"training {child.run.folder.name} failed: {last_error(text)}",
         where=str(child.run.folder / "train.out"),
         remedy="mend the cause and give the same command again: finished epochs are kept",
     )

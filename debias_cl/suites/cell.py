@@ -21,13 +21,14 @@ from debias_cl.cli import Options, run_command
 from debias_cl.config import ProbeConfig, TrainConfig, from_dict, to_dict
 from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
+from debias_cl.document import Settings
 from debias_cl.features import extract, own_classifier_predictions
 from debias_cl.metrics.alignment import alignment_of, cells_of, over_cells
 from debias_cl.metrics.counts import count
 from debias_cl.metrics.rates import NO_ROWS
 from debias_cl.metrics.values import proportions
 from debias_cl.probe import predict
-from debias_cl.records import Features, Predictions, default_positive
+from debias_cl.records import Predictions, default_positive
 from debias_cl.runs import Run, now, provenance
 from debias_cl.sources import from_run
 from debias_cl.suites.grid import Cell
@@ -35,9 +36,6 @@ from debias_cl.suites.results import Result
 from debias_cl.training import train_run
 
 HELD_OUT = ("validation", "test")
-MIN_GROUP = 30
-"""Rows that a cell needs to be the worst one."""
-
 JUDGES = {
     "linear probe": ProbeConfig(),
     "balanced linear probe": ProbeConfig(balanced=True),
@@ -123,26 +121,22 @@ def _judged(run: Run, dataset: Dataset, device: str) -> Iterator[tuple[str, dict
     if dataset.test_split not in splits:
         splits.append(dataset.test_split)
     positive = default_positive(dataset.label.levels)
-    both = _together(features, splits)
+    held = np.isin(features.split, splits)
+    # One split to the probes, so that each is fitted once.
+    both = replace(features, split=np.where(held, "held out", features.split))
+    rows = {name: features.split[held] == name for name in splits}
     attributes = dataset.split("train").annotations.attributes
     for judge, probe in JUDGES.items():
         if probe.balanced and not attributes:
             continue
         made = predict(both, probe, "held out", *positive, run.config.seed)
-        split = features.split[np.isin(features.split, splits)]
-        yield judge, {name: _accuracies(_rows(made, split == name)) for name in splits}
+        yield judge, {name: _accuracies(_rows(made, rows[name])) for name in splits}
     if source.objective is not None and source.objective.has_classifier:
         own = {
             name: own_classifier_predictions(source.objective, features, name, *positive)
             for name in splits
         }
         yield "own classifier", {name: _accuracies(made) for name, made in own.items()}
-
-
-def _together(features: Features, splits: Sequence[str]) -> Features:
-    """Return the features with the held-out splits as one, so that a probe is fitted once."""
-    held = np.isin(features.split, list(splits))
-    return replace(features, split=np.where(held, "held out", features.split))
 
 
 def _rows(made: Predictions, keep: Any) -> Predictions:
@@ -166,7 +160,7 @@ def _accuracies(made: Predictions) -> dict[str, Any]:
     for column in made.annotations.attributes[:1]:
         by = alignment_of(made, column.name)
         cells = cells_of(count(made, [column.name]), by)
-        found |= over_cells(cells, by is not None, MIN_GROUP)
+        found |= over_cells(cells, by is not None, Settings().min_group)
     keep = ("value", "low", "high", "n")
     return {name: {key: value.get(key) for key in keep} for name, value in found.items()}
 

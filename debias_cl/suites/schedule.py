@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from debias_cl.errors import DataError
+from debias_cl.errors import DataError, last_error
 from debias_cl.suites.cell import described, write_task
 from debias_cl.suites.grid import Cell
 from debias_cl.suites.results import Result
@@ -191,9 +191,7 @@ def _ended(child: _Child, plan: Plan) -> Result:
     except DataError:
         result = None
     if result is None:
-        text = child.log.read_text(encoding="utf-8", errors="replace").strip()
-        lines = [line for line in text.splitlines() if line.startswith("error: ")]
-        why = lines[-1].removeprefix("error: ") if lines else text[-500:]
+        why = last_error(child.log.read_text(encoding="utf-8", errors="replace"))
         result = described(child.cell, why or f"exit code {child.process.returncode}")
         result.save(path)
     else:
