@@ -4,60 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from markupsafe import Markup
-
-from debias_cl.checks.text import DASH, bare_share, clean, points
+from debias_cl.checks.text import DASH
 from debias_cl.files import write_atomic
-from debias_cl.sections.bars import Curve, curves
-from debias_cl.sections.figures import Figure
-from debias_cl.sections.html import Shown, fill, page
-from debias_cl.sections.numbers import key, plain
-from debias_cl.sections.table import Cell, Head, Table, letter, row_head
-from debias_cl.suites import convergence
+from debias_cl.suites.board import Board, about, board_of, failures, heads, texts
 from debias_cl.suites.grid import Suite
+from debias_cl.suites.page import to_html
 from debias_cl.suites.results import Result
-from debias_cl.suites.table import (
-    MEASURES,
-    Paired,
-    Row,
-    Setting,
-    Spread,
-    rows_of,
-    settings_of,
-    verdict,
-)
-
-WORDS = {
-    "accuracy": "accuracy",
-    "unbiased_accuracy": "mean of cells",
-    "aligned_accuracy": "aligned",
-    "conflict_accuracy": "conflicting",
-    "worst_group_accuracy": "worst cell",
-}
-LEAST = 0.05
-"""Accuracy below which the baseline has learned nothing that others could reach sooner."""
-MOST_CURVES = 8
-"""Methods of a setting whose curves are drawn; the tables and the CSV have all."""
-ABOUT = (
-    "Percent on the test split: mean ± standard deviation over n seeds. Difference to {baseline} "
-    "in points, paired by seed, with its 95 % t interval, not adjusted for the number of methods. "
-    "{baseline} is judged by the {judge}."
-)
-
-
-@dataclass(frozen=True)
-class Board:
-    """One setting's rows and curves, ready to be written in any form."""
-
-    setting: Setting
-    rows: Sequence[Row]
-    measures: tuple[str, ...]
-    measure: str
-    results: Sequence[Result]
+from debias_cl.suites.table import Paired, Row, Setting, settings_of
 
 
 def write_leaderboard(results: Sequence[Result], suite: Suite, folder: Path) -> Path:
@@ -68,28 +24,13 @@ def write_leaderboard(results: Sequence[Result], suite: Suite, folder: Path) -> 
         suite: names the baseline, the judge and the measure.
         folder: where the files go.
     """
-    boards = [_board(results, setting, suite) for setting in settings_of(results)]
+    boards = [board_of(results, setting, suite) for setting in settings_of(results)]
     write_atomic(folder / "leaderboard.csv", to_csv(boards))
     write_atomic(folder / "leaderboard.md", to_markdown(boards, suite, results))
     write_atomic(folder / "leaderboard.tex", to_latex(boards, suite))
     path = folder / "leaderboard.html"
     write_atomic(path, to_html(boards, suite, results))
     return path
-
-
-def _board(results: Sequence[Result], setting: Setting, suite: Suite) -> Board:
-    here = [result for result in results if Setting.of(result) == setting]
-    known = {
-        name
-        for result in here
-        for splits in result.values.values()
-        for name, value in splits.get("test", {}).items()
-        if value["value"] is not None
-    }
-    measures = tuple(name for name in MEASURES if name in known) or ("accuracy",)
-    measure = suite.measure if suite.measure in measures else "accuracy"
-    rows = rows_of(results, setting, suite.baseline, suite.judge, measure)
-    return Board(setting, rows, measures, measure, here)
 
 
 def to_csv(boards: Sequence[Board]) -> str:
@@ -120,63 +61,18 @@ def _csv_line(row: Row, name: str) -> list[object]:
 
 def to_markdown(boards: Sequence[Board], suite: Suite, results: Sequence[Result]) -> str:
     """Return the tables for people, as Markdown."""
-    lines = [f"# {suite.title}", "", _about(suite), ""]
+    lines = [f"# {suite.title}", "", about(suite), ""]
     for board in boards:
-        lines += [f"## {board.setting.title}", "", _line(_heads(board))]
+        lines += [f"## {board.setting.title}", "", _line(heads(board))]
         lines.append(_line(["---"] * 2 + ["---:"] * (len(board.measures) + 2)))
-        lines += [_line(_texts(row, board)) for row in board.rows]
+        lines += [_line(texts(row, board)) for row in board.rows]
         lines.append("")
-    lines += [f"Failed: {text}" for text in _failures(results)]
+    lines += [f"Failed: {text}" for text in failures(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _heads(board: Board) -> list[str]:
-    words = [WORDS[name] for name in board.measures]
-    return ["method", "judge", *words, f"difference, {WORDS[board.measure]}", "n"]
-
-
-def _texts(row: Row, board: Board) -> list[str]:
-    spreads = [spread_text(row.spread[name]) for name in board.measures]
-    found = row.against.get(board.measure)
-    difference = "the baseline" if found is None else paired_text(found)
-    return [row.method, row.judge, *spreads, difference, _seeds(row)]
-
-
-def spread_text(spread: Spread) -> str:
-    """Return "55.3 +- 1.2" in percent; a dash where undefined."""
-    if spread.mean is None:
-        return DASH
-    sd = "" if spread.sd is None else f" ± {bare_share(spread.sd)}"
-    return bare_share(spread.mean) + sd
-
-
-def paired_text(found: Paired) -> str:
-    """Return "12.1 (8.0 to 16.2)" in points, or why there is none."""
-    if found.difference is None:
-        return found.reason
-    if found.low is None or found.high is None:
-        return f"{points(found.difference)} ({found.reason})"
-    return f"{points(found.difference)} ({points(found.low)} to {points(found.high)})"
-
-
-def _seeds(row: Row) -> str:
-    return f"{len(row.seeds)}" + (f", {len(row.failed)} failed" if row.failed else "")
-
-
-def _about(suite: Suite) -> str:
-    return ABOUT.format(baseline=suite.baseline, judge=suite.judge)
-
-
-def _failures(results: Sequence[Result]) -> list[str]:
-    return [
-        f"{result.method}, {Setting.of(result).title}, seed {result.seed}: {clean(result.error)}"
-        for result in results
-        if result.status == "failed"
-    ]
 
 
 TEX = {
@@ -197,200 +93,12 @@ def to_latex(boards: Sequence[Board], suite: Suite) -> str:
     for board in boards:
         columns = "ll" + "r" * (len(board.measures) + 2)
         lines += [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
-        lines += [_tex_line(_heads(board)), r"\midrule"]
-        lines += [_tex_line(_texts(row, board)) for row in board.rows]
-        caption = tex(f"{suite.title}: {board.setting.title}. {_about(suite)}")
+        lines += [_tex_line(heads(board)), r"\midrule"]
+        lines += [_tex_line(texts(row, board)) for row in board.rows]
+        caption = tex(f"{suite.title}: {board.setting.title}. {about(suite)}")
         lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}", ""]
     return "\n".join(lines)
 
 
 def _tex_line(cells: Sequence[str]) -> str:
     return " & ".join(tex(cell) for cell in cells) + r" \\"
-
-
-def to_html(boards: Sequence[Board], suite: Suite, results: Sequence[Result]) -> str:
-    """Return the page: a section a setting, then what failed and how it was made."""
-    shown = [_section(board, suite, place + 1) for place, board in enumerate(boards)]
-    shown.append(_method(suite, results, len(shown) + 1))
-    done = sum(result.status == "done" for result in results)
-    about = f"{suite.says} {done} runs done, {len(results) - done} failed."
-    return page("Leaderboard", suite.title, about, shown)
-
-
-def _section(board: Board, suite: Suite, number: int) -> Shown:
-    tables = [_table(board, suite, number)]
-    name = convergence.measured(board.results)
-    figures: list[Figure] = []
-    ledes = [_lede(board, suite)]
-    if name:
-        target = _target(board, suite, name)
-        if target is None or target < LEAST:
-            ledes.append(
-                f"kNN accuracy on {_whom(name)} ends below {bare_share(LEAST)}% with "
-                f"{suite.baseline}, so there is no level whose first epoch would say anything."
-            )
-        else:
-            tables.append(_convergence(board, suite, name, target, number))
-        figures = _curves(board, name, f"t{number}a", number)
-    body = fill("leaderboard.html.j2", {"ledes": ledes, "tables": tables, "figures": figures})
-    return Shown(number, board.setting.title, Markup(body), 0)
-
-
-def _lede(board: Board, suite: Suite) -> str:
-    judged = [row for row in board.rows if row.judge == suite.judge and row.against]
-    said: dict[str, list[str]] = {}
-    for row in judged:
-        said.setdefault(verdict(row.against[board.measure]), []).append(row.method)
-    order = ("better", "worse", "no difference shown", "not known")
-    parts = [f"{word}: {', '.join(said[word])}" for word in order if word in said]
-    if not parts:
-        return f"No method is compared with {suite.baseline} here."
-    what = WORDS[board.measure]
-    return f"Against {suite.baseline}, {what} accuracy of the {suite.judge}: {'; '.join(parts)}."
-
-
-def _table(board: Board, suite: Suite, number: int) -> Table:
-    heads = [Head("Method"), *(Head(WORDS[name].capitalize(), True) for name in board.measures)]
-    heads += [Head(f"Difference to {suite.baseline}", True), Head("Seeds", True)]
-    heads.append(Head("Selection"))
-    return Table(
-        f"t{number}a",
-        f"{number}a",
-        board.setting.title,
-        heads,
-        [_cells(row, board) for row in board.rows],
-        f"{_about(suite)} The difference is that of {WORDS[board.measure]} accuracy.",
-        wide=True,
-        minimum=900,
-    )
-
-
-def _cells(row: Row, board: Board) -> list[Cell]:
-    found = row.against.get(board.measure)
-    difference = (
-        Cell(plain("the baseline"), Markup(' class="r" data-v=""'))
-        if found is None
-        else _number(found.difference, paired_text(found))
-    )
-    return [
-        row_head(row.method, row.judge),
-        *(_number(row.spread[n].mean, spread_text(row.spread[n])) for n in board.measures),
-        difference,
-        _number(float(len(row.seeds)), _seeds(row)),
-        Cell(plain(row.setting.selection)),
-    ]
-
-
-def _number(value: float | None, text: str) -> Cell:
-    shown = "" if value is None else key(value)
-    return Cell(plain(text), Markup(' class="r" data-v="{}"').format(shown))
-
-
-def _methods(board: Board) -> list[str]:
-    return list(dict.fromkeys(row.method for row in board.rows))
-
-
-def _target(board: Board, suite: Suite, name: str) -> float | None:
-    """The accuracy that the baseline ends with; without a baseline, that of the first row."""
-    for method in [suite.baseline, *_methods(board)]:
-        found = convergence.course(board.results, board.setting, method, name)
-        if found is not None:
-            return found.mean[-1]
-    return None
-
-
-def _whom(name: str) -> str:
-    conflicting = name == convergence.CONFLICT
-    return "conflicting validation examples" if conflicting else "validation examples"
-
-
-def _convergence(board: Board, suite: Suite, name: str, target: float, number: int) -> Table:
-    rows = []
-    for method in _methods(board):
-        found = convergence.reached(board.results, board.setting, method, name, target)
-        runs = len(found.epochs) + found.never
-        rows.append(
-            [
-                row_head(method),
-                _number(found.median_epochs, _range(found.median_epochs, found.epochs, "{:.0f}")),
-                _number(
-                    found.median_seconds, _range(found.median_seconds, found.seconds, "{:.0f}")
-                ),
-                _number(float(len(found.epochs)), f"{len(found.epochs)} of {runs}"),
-            ]
-        )
-    label = f"{number}b"
-    return Table(
-        f"t{label}",
-        label,
-        f"When kNN accuracy on {_whom(name)} first reaches {bare_share(target)}%",
-        [
-            Head("Method"),
-            Head("Epochs", True),
-            Head("Seconds of training", True),
-            Head("Runs", True),
-        ],
-        rows,
-        f"What {suite.baseline} ends with. Median over runs, with the lowest and the highest of "
-        "those that reached it; looked at after each epoch.",
-    )
-
-
-def _range(median: float | None, values: Sequence[float], form: str) -> str:
-    show: Callable[[float], str] = form.format
-    if not values:
-        return "never"
-    ends = f"{show(min(values))} to {show(max(values))}"
-    return f"most never ({ends})" if median is None else f"{show(median)} ({ends})"
-
-
-def _curves(board: Board, name: str, table: str, number: int) -> list[Figure]:
-    found = []
-    for place, method in enumerate(_methods(board)[:MOST_CURVES]):
-        lines = []
-        pairs = ((convergence.ALIGNED, "aligned"), (convergence.CONFLICT, "conflicting"))
-        for kind, word in pairs if name == convergence.CONFLICT else ((name, ""),):
-            drawn = convergence.course(board.results, board.setting, method, kind)
-            if drawn is not None:
-                lines.append(Curve(drawn.epochs, drawn.mean, "run", word != "aligned", word))
-        if not lines:
-            continue
-        identity = f"f{number}{letter(place)}"
-        told = "kNN accuracy on validation by epoch, mean over seeds"
-        svg = curves(lines, 0, 1, "%", identity, f"Line chart: {method}", f"{told}.")
-        title = method if len(method) < 50 else method[:48] + "…"
-        told = f"{told}; every epoch stands in the results"
-        shown = f"table {table.removeprefix('t')}"
-        found.append(Figure(identity, f"{number}.{place + 1}", title, told, svg, table, shown))
-    return found
-
-
-def _method(suite: Suite, results: Sequence[Result], number: int) -> Shown:
-    failures = _failures(results)
-    ledes = [
-        _about(suite),
-        "Selection says which weights were judged: the last ones, or the best on validation. The "
-        "test split chooses nothing. Published figures are not shown: they belong to other "
-        "encoders, lengths of training and protocols.",
-        "A run of seeds is a run of this program with other weights, order, views and colours; the "
-        "standard deviation says how much those matter, not what another data set would give.",
-        *[f"Failed: {text}" for text in failures],
-        *_provenance(results),
-    ]
-    body = fill("leaderboard.html.j2", {"ledes": ledes, "tables": [], "figures": []})
-    return Shown(number, "Method, failures, provenance", Markup(body), 0)
-
-
-def _provenance(results: Sequence[Result]) -> list[str]:
-    done = [result for result in results if result.status == "done"]
-    if not done:
-        return []
-    devices = sorted({str(result.provenance["device"]) for result in done})
-    torch = sorted({str(result.provenance["versions"].get("torch", "")) for result in done})
-    commits = sorted({str(result.provenance["commit"]) for result in done})
-    hours = sum(sum(result.seconds.values()) for result in done) / 3600
-    return [
-        f"Made on {', '.join(devices)}; torch {', '.join(torch)}; commit {', '.join(commits)}; "
-        f"{hours:.1f} hours of wall time over all runs. Each result file has the command that "
-        "makes it again."
-    ]

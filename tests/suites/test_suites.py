@@ -16,9 +16,10 @@ from scipy import stats
 
 from debias_cl.benchmark import main, numbers
 from debias_cl.errors import DataError, UsageError
+from debias_cl.suites.board import Board
 from debias_cl.suites.convergence import reached
 from debias_cl.suites.grid import Cell, Choice, Suite, cells_of, read_suite, share, suites
-from debias_cl.suites.leaderboard import Board, to_csv, to_markdown, write_leaderboard
+from debias_cl.suites.leaderboard import to_csv, to_markdown, write_leaderboard
 from debias_cl.suites.results import Result, load_all
 from debias_cl.suites.schedule import Plan
 from debias_cl.suites.table import Setting, holm, paired, rows_of, settings_of, spread
