@@ -142,9 +142,9 @@ def _smallest(cells: Cells, keep: Bools, reason: str) -> Value:
     return defined(value.min(), low, high, cells.n[worst], method, cell=name, at_least=float(least))
 
 
-def worst(cells: Cells, min_group: int) -> Value:
+def worst(cells: Cells, min_group: int, word: str = "cell") -> Value:
     """Return the smallest cell of at least `min_group` rows, the unfiltered one beside it."""
-    few = f"no cell has {min_group} rows"
+    few = f"no {word} has {min_group} rows"
     filtered = _smallest(cells, cells.n >= max(min_group, 1), few)
     return {**filtered, "unfiltered": _smallest(cells, cells.n > 0, "no rows")}
 
@@ -173,6 +173,26 @@ def over_cells(cells: Cells, known: bool, min_group: int) -> dict[str, Value]:
         **sides,
         "worst_group_accuracy": worst(cells, min_group),
     }
+
+
+MOST_SPELLED = 100
+"""With more classes, answers that were never given are left out of `predicted`."""
+
+
+def by_class(table: CountTable, min_group: int, interval: Interval) -> tuple[list[Value], Value]:
+    """Return one entry a label level, as of cells, and the accuracy of the worst level.
+
+    This is the label alone as the grouping: what a data set without an attribute can be asked.
+
+    Args:
+        table: the counts of all rows together.
+        min_group: rows that the worst class needs.
+        interval: of a class's rates.
+    """
+    classes = cells_of(table, None)
+    if table.label is None:
+        return [], undefined(NO_LABEL, cell=None, at_least=None)
+    return cell_entries(classes, interval), worst(classes, min_group, "class")
 
 
 def without_cells() -> dict[str, Value]:
@@ -204,8 +224,13 @@ def cell_entries(cells: Cells, interval: Interval) -> list[Value]:
             "share": float(cells.n[i] / total),
             "aligned": cells.aligned[i],
             **{name: column[i] for name, column in columns.items()},
-            "predicted": {c: rows(v) for c, v in zip(table.classes, predicted[i], strict=True)},
+            "predicted": _answers(table.classes, predicted[i]),
             "missing_predictions": rows(missing[i]),
         }
         for i in range(len(cells.names))
     ]
+
+
+def _answers(classes: tuple[str, ...], counts: npt.NDArray[Any]) -> Value:
+    few = len(classes) <= MOST_SPELLED
+    return {c: rows(v) for c, v in zip(classes, counts, strict=True) if few or v}

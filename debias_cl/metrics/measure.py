@@ -34,8 +34,8 @@ def measure(
 
     Returns:
         The measured part of metrics.json (schema debias_cl.metrics/1): label, attributes, n,
-        n_missing_prediction, overall, attributes_overall, groups, cells, disparities, leakage,
-        findings.
+        n_missing_prediction, overall, attributes_overall, groups, cells, classes, disparities,
+        leakage, findings.
 
     Raises:
         UsageError: an interval or number that cannot be.
@@ -51,6 +51,9 @@ def measure(
         _add(document, predictions, count(predictions, combo), settings, interval)
     first = next(iter(document["attributes_overall"].values()), alignment.without_cells())
     document["overall"] |= first
+    everything = count(predictions, ())
+    classes, least = alignment.by_class(everything, min_group, interval)
+    document["classes"], document["overall"]["worst_class_accuracy"] = classes, least
     disparities.adjust(document["disparities"])
     return document
 
