@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from debias_cl.checks.run import run_checks
 from debias_cl.data.contract import Dataset, DatasetSpec
 from debias_cl.files import write_atomic
@@ -79,6 +81,7 @@ def describe_dataset(dataset: Dataset, spec: DatasetSpec, title: str = "") -> di
         "protocol": dataset.protocol,
         "noun": dataset.noun,
         "test_split": dataset.test_split,
+        "has_attributes": bool(spec.default_bias_attr) or not spec.labels,
         "splits": {
             name: {"n": len(split), "cells": cell_counts(split.annotations)}
             for name, split in dataset.splits.items()
@@ -92,11 +95,20 @@ def describe_dataset(dataset: Dataset, spec: DatasetSpec, title: str = "") -> di
 
 
 def cell_counts(annotations: Annotations) -> list[dict[str, Any]]:
-    """Return the count of every label x attribute cell of a split, empty cells included."""
-    label = annotations.label
+    """Return the count of every label x attribute cell of a split, empty cells included.
+
+    Without an attribute: the count of every label level.
+    """
+    label, truth = annotations.label, annotations.truth
     if label is None:
         return []
-    cells = []
+    cells: list[dict[str, Any]] = []
+    if truth is not None and not annotations.attributes:
+        counts = np.bincount(truth[truth >= 0], minlength=len(label.levels))
+        cells += [
+            {"attribute": "", "group": {label.name: level}, "n": int(n), "aligned": None}
+            for level, n in zip(label.levels, counts, strict=True)
+        ]
     for attribute in annotations.attributes:
         counts = annotations.cell_counts(attribute.name)
         alignment = annotations.alignment.get(attribute.name)
@@ -168,15 +180,20 @@ def write_report(document: Mapping[str, Any], folder: Path) -> Path:
 
 
 def groups_csv(document: Mapping[str, Any]) -> str:
-    """Return the group table as CSV: a row a group, value and interval of every rate."""
+    """Return the group table as CSV: a row a group, value and interval of every rate.
+
+    Without an attribute: a row a label level.
+    """
     rows = []
-    for group in document["groups"]:
+    for group in document["groups"] or document.get("classes") or ():
         row: dict[str, Any] = {
-            "attribute": group["attribute"],
+            "attribute": group["attribute"] or document["label"]["name"],
             "group": " & ".join(f"{k}={v}" for k, v in group["group"].items()),
             "n": group["n"],
         }
         for name, value in group.items():
+            if name == "selection_rate" and not group["attribute"]:
+                continue  # within one class it is the share called another one
             if isinstance(value, Mapping) and "method" in value:
                 row |= {name: value["value"], f"{name}_low": value["low"]}
                 row |= {f"{name}_high": value["high"], f"{name}_n": value["n"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import CheckSpec, Document
 from debias_cl.checks.names import Names
 from debias_cl.checks.outcomes import Judged, judge
@@ -18,8 +19,7 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
     """Return one finding for each attribute."""
     attributes = document.get("attributes") or ()
     if not attributes:
-        text = "No attribute was given, so no pattern can be broken; name one with --bias-attr."
-        return [Finding(CODE, SPEC.title, "skipped", text, section=4)]
+        return [no_attribute(document, CODE, SPEC.title, ", so no pattern can be broken", 4)]
     return [_one(document, entry, threshold) for entry in attributes]
 
 

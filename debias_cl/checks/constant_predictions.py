@@ -35,8 +35,11 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
 
 
 def answers(document: Document) -> Mapping[str, int]:
-    """Return how often each answer is given, summed over the cells of the first attribute."""
-    cells = list(document.get("cells") or ())
+    """Return how often each answer is given, summed over the cells of the first attribute.
+
+    Without an attribute: over the classes.
+    """
+    cells = list(document.get("cells") or document.get("classes") or ())
     given: dict[str, int] = dict.fromkeys(document["label"]["levels"], 0)
     for cell in cells:
         if cell["attribute"] == cells[0]["attribute"]:

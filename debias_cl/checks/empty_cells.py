@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import CheckSpec, Document
 from debias_cl.checks.names import Names
 from debias_cl.checks.text import clean, spelled
@@ -16,6 +17,8 @@ LISTED = 6
 def run(document: Document, threshold: float) -> Sequence[Finding]:
     """Return one finding over all cells; more than `threshold` empty ones give a note."""
     names, cells = Names(document), document.get("cells") or ()
+    if not cells and document.get("classes"):
+        return [no_attribute(document, CODE, SPEC.title, ", so there are no cells", 4)]
     if not cells:
         text = "No attribute or no label was given, so there are no cells."
         return [Finding(CODE, SPEC.title, "skipped", text, section=4)]

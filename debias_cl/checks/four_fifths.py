@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import CheckSpec, Document
 from debias_cl.checks.gaps import whom
 from debias_cl.checks.names import Names
@@ -21,8 +22,7 @@ WIDENING = 0.10
 def run(document: Document, threshold: float) -> Sequence[Finding]:
     """Return one finding for each attribute."""
     if not document.get("disparities"):
-        text = "No attribute was given, so no groups can be compared; name one with --bias-attr."
-        return [Finding(CODE, SPEC.title, "skipped", text)]
+        return [no_attribute(document, CODE, SPEC.title, ", so no groups can be compared")]
     return [_one(document, name, threshold) for name in document["disparities"]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import Document
 from debias_cl.checks.names import Names
 from debias_cl.checks.outcomes import Judged, judge
@@ -49,14 +50,8 @@ class GapCheck:
         found = [self.one(document, name, threshold) for name in document.get("disparities") or {}]
         if found:
             return found
-        return [
-            Finding(
-                self.code,
-                self.title(Names(document)),
-                "skipped",
-                "No attribute was given, so no groups can be compared; name one with --bias-attr.",
-            )
-        ]
+        title, so = self.title(Names(document)), ", so no groups can be compared"
+        return [no_attribute(document, self.code, title, so)]
 
     def one(self, document: Document, attribute: str, threshold: float) -> Finding:
         """Return the finding for one attribute."""

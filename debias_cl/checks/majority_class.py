@@ -51,7 +51,7 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
 
 def majority(document: Document) -> tuple[str, float] | None:
     """Return the commonest label level and its share of the rows; None where no label is known."""
-    cells = list(document.get("cells") or ())
+    cells = list(document.get("cells") or document.get("classes") or ())
     label, counts = document["label"]["name"], dict[str, int]()
     for cell in cells:
         if cell["attribute"] == cells[0]["attribute"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import CheckSpec, Document
 from debias_cl.checks.names import Names
 from debias_cl.checks.text import capital, clean, count, share
@@ -16,8 +17,7 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
     """Return one finding for each single attribute; above `threshold` of the rows an issue."""
     single = [entry for entry in document.get("attributes") or () if not entry.get("of")]
     if not single:
-        text = "No attribute was given; name one with --bias-attr."
-        return [Finding(CODE, SPEC.title, "skipped", text, section=3)]
+        return [no_attribute(document, CODE, SPEC.title, section=3)]
     return [_one(document, clean(entry["name"]), entry["name"], threshold) for entry in single]
 
 

@@ -89,6 +89,8 @@ class Names:
         """Return the words for the examples of one label level in one group."""
         label = self.document["label"]["name"]
         word, people = self.level(label, level), self.group(group)
+        if not group:
+            return self.examples(level)
         if level not in self._words(label):
             return f"{word}, {people}"
         return together(word, people)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import CheckSpec, Document
 from debias_cl.checks.names import Names
 from debias_cl.checks.text import count, spelled
@@ -18,8 +19,7 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
     names = Names(document)
     groups = document.get("groups") or ()
     if not groups:
-        text = "No attribute was given, so there are no groups; name one with --bias-attr."
-        return [Finding(CODE, SPEC.title, "skipped", text, section=3)]
+        return [no_attribute(document, CODE, SPEC.title, ", so there are no groups", 3)]
     rate = "true_positive_rate" if names.binary else "accuracy"
     rate = rate if names.known else "selection_rate"
     what = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import CheckSpec, Document
 from debias_cl.checks.names import Names
 from debias_cl.checks.outcomes import Judged, judge
@@ -12,34 +14,49 @@ from debias_cl.checks.text import Sentence, bare_share, between, clean, points, 
 from debias_cl.records import Finding
 
 CODE = "worst-group-gap"
+CLASS_TITLE = "Worst class below the whole"
 
 
 def run(document: Document, threshold: float) -> Sequence[Finding]:
-    """Return one finding for each attribute whose cells can be judged."""
+    """Return one finding for each attribute whose cells can be judged.
+
+    Without an attribute: one on the classes, at most a note, for some classes are harder than
+    others and a class is no group of people.
+    """
     root = Node(document)
     attributes = [node.key for node in root / "attributes_overall"]
     if not attributes:
-        text = "No attribute was given, so there are no cells; name one with --bias-attr."
-        return [Finding(CODE, SPEC.title, "skipped", text, section=4)]
+        worst = root / "overall" / "worst_class_accuracy"
+        if not document.get("classes"):
+            return [no_attribute(document, CODE, SPEC.title, ", so there are no cells", 4)]
+        found = _finding(document, worst, threshold, CODE, CLASS_TITLE, 3)
+        known = found.outcome != "issue"
+        return [found if known else replace(found, outcome="note", usually_helps="")]
     return [_one(document, name, threshold) for name in attributes]
 
 
 def _one(document: Document, attribute: str, threshold: float) -> Finding:
-    root, names = Node(document), Names(document)
-    worst = root / "attributes_overall" / attribute / "worst_group_accuracy"
-    accuracy = root / "overall" / "accuracy"
+    worst = Node(document) / "attributes_overall" / attribute / "worst_group_accuracy"
+    title = f"{SPEC.title}, by {Names(document).attribute(attribute)}"
+    found = _finding(document, worst, threshold, f"{CODE}:{clean(attribute)}", title, 4)
+    return replace(found, attribute=attribute)
+
+
+def _finding(
+    document: Document, worst: Node, threshold: float, code: str, title: str, section: int
+) -> Finding:
+    names, accuracy = Names(document), Node(document) / "overall" / "accuracy"
     judged = judge(_gap(accuracy, worst), threshold)
     cell = (worst / "cell").value
     sentence = _sentence(names, worst, accuracy, judged, threshold)
     return Finding(
-        code=f"{CODE}:{clean(attribute)}",
-        title=f"{SPEC.title}, by {names.attribute(attribute)}",
+        code=code,
+        title=title,
         outcome=judged.outcome,
         sentence=str(sentence),
-        attribute=attribute,
         whom=names.cell(cell) if cell else "",
         n=(worst / "n").value,
-        section=4,
+        section=section,
         pointers=sentence.pointers,
         usually_helps="a group-balanced probe, or retraining the last layer on balanced data"
         if judged.outcome == "issue"

@@ -36,6 +36,8 @@ SHOWN = 20
 def context(document: Document) -> Mapping[str, Any] | str:
     """Return a part an attribute, and the table of all encoders."""
     if not document.get("cells"):
+        if document.get("classes"):
+            return "No attribute is known, so nothing is aligned or conflicting."
         return "No attribute or no label was given, so there are no cells."
     single = attributes(document, together=False)
     joint = attributes(document, together=True)

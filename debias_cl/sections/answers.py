@@ -172,5 +172,7 @@ def unknown(document: Document, metric: Chosen, found: Lead | None) -> list[Sent
     if found is not None and not said:
         said.append(say(f"Other attributes. Each group here has {least} {metric.rows} or more."))
     if found is None and not said:
+        if (document.get("dataset") or {}).get("has_attributes") is False:
+            return [say("Whether it treats groups alike: this data set names none.")]
         said.append(say("No attribute was given, so nothing is known of any group."))
     return said

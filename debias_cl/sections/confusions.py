@@ -30,8 +30,9 @@ def _two_answers(
 ) -> Table:
     names, label = Names(document), document["label"]["name"]
     levels = [str(level) for level in document["label"]["levels"]]
+    by = entry["name"] != label
     heads = [
-        Head(names.attribute(entry["name"])),
+        *([Head(names.attribute(entry["name"]))] if by else []),
         Head("Truth"),
         *(Head(f"Called {names.bare(label, level)}", True) for level in levels),
         Head("Wrong", True),
@@ -41,13 +42,13 @@ def _two_answers(
         group = {k: v for k, v in (cell / "group").value.items() if k != label}
         rows.append(
             [
-                row_head(names.group(group)),
+                *([row_head(names.group(group))] if by else []),
                 words_cell(names.bare(label, (cell / "group").value[label])),
                 *(count_cell(cell / "predicted" / level) for level in levels),
                 number(cell / "error_rate", share),
             ]
         )
-    caption = f"Where errors go, by {names.attribute(entry['name'])}"
+    caption = f"Where errors go, by {names.attribute(entry['name'])}" if by else "Where errors go"
     note = f"Counts of {names.noun}, {runs(document)[0].name}."
     return Table(f"t{place}", place, caption, heads, rows, note, minimum=480, wide=True)
 
@@ -67,7 +68,7 @@ def _commonest(
     rows = []
     for answer, cell in wrong[:CONFUSIONS]:
         group = {k: v for k, v in (cell / "group").value.items() if k != label}
-        colour = next(iter(group.values()))
+        colour = next(iter(group.values()), "")
         follows = usual.get(colour) == answer.key
         rows.append(
             [
@@ -80,15 +81,14 @@ def _commonest(
                 count_cell(cell / "n"),
             ]
         )
-    noun = names.noun.capitalize()
+    noun, by = names.noun.capitalize(), entry["name"] != label
     heads = [
-        Head("Cell"),
+        Head("Cell" if by else "Truth"),
         Head("Called"),
         Head("How many", True),
-        Head(f"{noun} in the cell", True),
+        Head(f"{noun} in the cell" if by else f"{noun} of this class", True),
     ]
     caption = f"Where errors go: the {len(rows)} commonest confusions"
-    note = (
-        f"{runs(document)[0].name}. “Usual” marks an answer that {clean(entry['name'])} suggests."
-    )
+    usual_told = f" “Usual” marks an answer that {clean(entry['name'])} suggests." if by else ""
+    note = f"{runs(document)[0].name}.{usual_told}"
     return Table(f"t{place}", place, caption, heads, rows, note, minimum=460, wide=True)

@@ -44,6 +44,8 @@ PANELS = 6
 def context(document: Document) -> Mapping[str, Any] | str:
     """Return definitions, a table an attribute, figures, what was left out."""
     if not document.get("disparities"):
+        if (document.get("dataset") or {}).get("has_attributes") is False:
+            return "Not applicable: this data set has no attribute, so no groups to compare."
         return "No attribute was given, so there are no gaps between groups."
     compared, names = drawn(document), Names(document)
     found = list(document["disparities"])

@@ -8,6 +8,7 @@ from typing import Any
 from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import capital, clean, count, share
+from debias_cl.sections.classes import class_forest, class_tables
 from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.forest import ForestRow, Mark, forest
@@ -31,7 +32,7 @@ MOST_ROWS = 24
 def context(document: Document) -> Mapping[str, Any] | str:
     """Return tables and figures of all groups."""
     if not document.get("groups"):
-        return "No attribute was given, so there are no groups to compare."
+        return _by_class(document)
     metric, compared = chosen(document), drawn(document)
     single = [entry["name"] for entry in attributes(document, together=False)]
     joint = [entry["name"] for entry in attributes(document, together=True)]
@@ -39,10 +40,27 @@ def context(document: Document) -> Mapping[str, Any] | str:
     if joint:
         tables.append(_table(document, metric, compared, joint, "3b", _together(document, joint)))
     return {
+        "lede": "How the model does for each group and each intersection; lowest "
+        f"“{metric.short}” first.",
         "tables": tables,
         "figures": _figures(document, metric, compared, [*single, *joint]),
         "compared": [run.name for run in compared],
         "metric": metric.short,
+    }
+
+
+def _by_class(document: Document) -> Mapping[str, Any] | str:
+    """Return the classes, which stand in where no attribute is known."""
+    if not document.get("classes"):
+        return "No attribute was given, so there are no groups to compare."
+    figure = class_forest(document, "3.1", "3a")
+    return {
+        "lede": "No attribute is known, so there are no groups to compare; accuracy by class, "
+        "lowest first.",
+        "tables": class_tables(document),
+        "figures": [figure] if figure else [],
+        "compared": [run.name for run in drawn(document)[:2]],
+        "metric": "Accuracy",
     }
 
 

@@ -105,6 +105,8 @@ def lead_sentence(document: Document, found: Lead | None, chosen: Chosen) -> Sen
     if len(only) == 1 and len(given) > 1:
         answer = names.level(document["label"]["name"], only[0])
         return words.useless(names, answer, Node(document) / "overall" / "accuracy")
+    if found is None and not document.get("attributes") and document.get("classes"):
+        return words.by_class(names, Node(document) / "overall")
     if found is None:
         return say("No groups could be compared: no attribute has a gap that is defined.")
     make = PATTERN if found.conflict else GROUPS

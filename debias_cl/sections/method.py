@@ -133,7 +133,8 @@ def _cells(document: Document) -> Iterator[Table]:
         for cell in part / "cells":
             key = (cell / "attribute").value, tuple(sorted((cell / "group").value.items()))
             found.setdefault(key, {})[part.key] = cell / "n"
-    heads = [Head("Cell"), *(Head(part.key, True) for part in parts)]
+    one = all(attribute == "" for attribute, _ in found)
+    heads = [Head("Class" if one else "Cell"), *(Head(part.key, True) for part in parts)]
     rows = [
         [
             row_head(names.cell(dict(group))),
@@ -141,7 +142,7 @@ def _cells(document: Document) -> Iterator[Table]:
         ]
         for (_, group), by in found.items()
     ]
-    fold = "Counts of every cell"
+    fold = "Counts of every class" if one else "Counts of every cell"
     yield Table("t12b", "12b", fold, heads, rows, wide=True, folded=fold, minimum=420)
 
 

@@ -120,7 +120,7 @@ def same(run: Run, part: str, node: Node) -> Node:
 
     Args:
         run: any run.
-        part: "groups" or "cells".
+        part: "groups", "cells" or "classes".
         node: the audited run's entry.
     """
     here = run.node / part
@@ -137,6 +137,11 @@ def find(document: Document, part: str, attribute: str, group: object) -> Node:
         if (node / "attribute").value == attribute and (node / "group").value == group:
             return node
     return Node(None, "")
+
+
+def by_class_alone(document: Document) -> bool:
+    """Return whether no attribute is known, so that classes stand in for groups."""
+    return not document.get("attributes") and bool(document.get("classes"))
 
 
 def threshold(document: Document, check: str) -> float:

@@ -11,9 +11,10 @@ from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import DASH, bare_share, between, n_equals, share, show
 from debias_cl.sections.contract import Document
 from debias_cl.sections.lead import lead, lead_sentence
-from debias_cl.sections.reading import Run, chosen, min_group, runs
+from debias_cl.sections.reading import Run, by_class_alone, chosen, min_group, runs
 from debias_cl.sections.verdict import counts
 
+BY_CLASS = (("accuracy", "accuracy"), ("balanced_accuracy", "mean over classes"))
 SHOWN = (
     ("accuracy", "accuracy"),
     ("aligned_accuracy", "aligned"),
@@ -30,11 +31,13 @@ def summary(document: Document) -> RenderableType:
     sentence = lead_sentence(document, lead(document), chosen(document))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("encoder", overflow="fold")
-    for _, title in SHOWN:
+    shown = BY_CLASS if by_class_alone(document) else SHOWN
+    for _, title in shown:
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("worst cell", overflow="fold")
+    word = "worst class" if by_class_alone(document) else "worst cell"
+    table.add_column(word, overflow="fold")
     for run in runs(document):
-        values = [_value(run.node / "overall" / name) for name, _ in SHOWN]
+        values = [_value(run.node / "overall" / name) for name, _ in shown]
         table.add_row(_lines(run.short, run.judge), *values, _worst(document, run))
     head = Text(str(sentence), style="bold")
     return Group(head, Text(), table, *_footnote(document), Text(), _counts(document))
@@ -50,7 +53,7 @@ def _value(node: Node) -> Text:
 
 def _worst(document: Document, run: Run) -> Text:
     """Return the lowest cell of enough rows, else the lowest of all, marked."""
-    judged = run.node / "overall" / "worst_group_accuracy"
+    judged = run.node / "overall" / _worst_name(document)
     worst = judged if judged.number is not None else judged / "unfiltered"
     cell, n = (worst / "cell").value, (worst / "n").number
     if worst.number is None or not cell:
@@ -60,12 +63,17 @@ def _worst(document: Document, run: Run) -> Text:
     return _lines(f"{share(worst.number)}{rows}", Names(document).cell(cell))
 
 
+def _worst_name(document: Document) -> str:
+    return "worst_class_accuracy" if by_class_alone(document) else "worst_group_accuracy"
+
+
 def _lines(first: str, second: str) -> Text:
     return Text(first).append(f"\n{second}" if second else "", style="dim")
 
 
 def _footnote(document: Document) -> list[RenderableType]:
-    judged = [run.node / "overall" / "worst_group_accuracy" for run in runs(document)]
+    name = _worst_name(document)
+    judged = [run.node / "overall" / name for run in runs(document)]
     few = any(node.number is None and (node / "unfiltered").number is not None for node in judged)
     least = min_group(document)
     return [Text(f"* fewer than {least:.0f} rows: shown, not judged", style="dim")] if few else []

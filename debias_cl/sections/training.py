@@ -18,6 +18,8 @@ from debias_cl.sections.table import Cell, Head, Table, number, row_head
 SHOWN = 10
 """Most epochs in a table: the first, the last, and some between."""
 ALIGNED, CONFLICT = "knn_aligned_accuracy", "knn_conflict_accuracy"
+WHOLE = "knn_accuracy"
+"""Logged instead of the two where nothing tells aligned from conflicting."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,9 @@ def _figures(logs: Sequence[Log]) -> list[Figure]:
     pairs = [[logs[0], log] for log in logs[1:]] or [[logs[0]]]
     found = [_loss([logs[0]], 1)]
     for pair in pairs:
+        if pair[0].curve(WHOLE)[0]:
+            found.append(_whole(pair, len(found) + 1))
+    for pair in pairs:
         if pair[0].curve(CONFLICT)[0]:
             found.append(_knn(pair, len(found) + 1))
     for pair in pairs:
@@ -98,6 +103,16 @@ def _loss(pair: Sequence[Log], place: int) -> Figure:
         f"Training loss by epoch, {pair[0].run.short}; losses of other objectives differ in scale."
     )
     return _figure(place, "Loss", told, lines, low, high, "")
+
+
+def _whole(pair: Sequence[Log], place: int) -> Figure:
+    lines = [
+        Curve(*log.curve(WHOLE), series)
+        for log, series in zip(pair, SERIES, strict=False)
+        if log.curve(WHOLE)[0]
+    ]
+    told = "kNN accuracy on validation examples by epoch."
+    return _figure(place, _beside("kNN accuracy", pair), told, lines, 0, 1, "%")
 
 
 def _knn(pair: Sequence[Log], place: int) -> Figure:
@@ -159,6 +174,7 @@ def _table(log: Log, place: int) -> Table:
     label = f"8{'abcdefghijklmnopqrstuvwxyz'[place % 26]}"
     columns: list[tuple[str, str, Any]] = [
         ("loss", "Loss", decimals),
+        (WHOLE, "kNN accuracy", share),
         (ALIGNED, "Aligned, kNN", share),
         (CONFLICT, "Conflicting, kNN", share),
         ("learning_rate", "Learning rate", lambda value: f"{value:.2g}"),

@@ -29,14 +29,17 @@ from debias_cl.checks.text import (
 )
 from debias_cl.records import OUTCOMES
 from debias_cl.sections.answers import questions
+from debias_cl.sections.classes import class_forest
 from debias_cl.sections.contract import Document, SectionSpec
-from debias_cl.sections.glance import pattern_forest, small_forest
+from debias_cl.sections.figures import Figure
+from debias_cl.sections.glance import SMALL_ROWS, pattern_forest, small_forest
 from debias_cl.sections.lead import Lead, lead, lead_sentence
 from debias_cl.sections.numbers import html
 from debias_cl.sections.reading import (
     Run,
     attributes,
     both,
+    by_class_alone,
     chosen,
     drawn,
     first_beside,
@@ -72,18 +75,14 @@ def context(document: Document) -> Mapping[str, Any]:
     metric, found = chosen(document), lead(document)
     return {
         "subject": subject(document),
-        "question": "Does it differ between groups?"
-        if found is None or not found.conflict
-        else "Does it lean on the pattern of its training?",
+        "question": _question(document, found),
         "lead": html(lead_sentence(document, found, metric)),
         "answers": [
             (question, [html(line) for line in said])
             for question, said in questions(document, found, metric)
         ],
         "skipped": skipped(document),
-        "figure": pattern_forest(document)
-        if _by_pattern(document, found)
-        else small_forest(document),
+        "figure": _figure(document, found),
         "key": _key(document, found),
         "tiles": tiles(document, found),
         "counts": counts(document),
@@ -127,6 +126,20 @@ def _by_pattern(document: Document, found: Lead | None) -> bool:
     return found is not None and found.conflict and found.attribute == known[0]
 
 
+def _question(document: Document, found: Lead | None) -> str:
+    if by_class_alone(document):
+        return "How often is it right, and for which class least?"
+    if found is None or not found.conflict:
+        return "Does it differ between groups?"
+    return "Does it lean on the pattern of its training?"
+
+
+def _figure(document: Document, found: Lead | None) -> Figure | None:
+    if by_class_alone(document):
+        return class_forest(document, "1.1", "3a", SMALL_ROWS)
+    return pattern_forest(document) if _by_pattern(document, found) else small_forest(document)
+
+
 def _key(document: Document, found: Lead | None) -> tuple[list[str], str]:
     """Return the runs that the small figure's key names, and what its dotted line is."""
     names = [run.name for run in drawn(document)]
@@ -149,6 +162,8 @@ def tiles(document: Document, found: Lead | None) -> list[Tile]:
     of = "attributes_overall"
     worst = Node(document) / "overall" / "worst_group_accuracy"
     cell = (worst / "cell").value
+    if by_class_alone(document):
+        return _class_tiles(compared, names)
     made = [
         _tile(compared, "Accuracy", ("overall", "accuracy")),
         _tile(compared, "Mean over the cells", ("overall", "unbiased_accuracy")),
@@ -172,6 +187,18 @@ def tiles(document: Document, found: Lead | None) -> list[Tile]:
     if len(made) < 5 and (Node(document) / of):
         made.append(_tile(compared, "F1" if names.binary else "Macro F1", ("overall", "f1")))
     return made[:5]
+
+
+def _class_tiles(compared: list[Run], names: Names) -> list[Tile]:
+    """Return the headline numbers where classes stand in for groups."""
+    cell = (compared[0].node / "overall" / "worst_class_accuracy" / "cell").value
+    worst = f"Worst class: {names.cell(cell)}" if cell else "Worst class"
+    return [
+        _tile(compared, "Accuracy", ("overall", "accuracy")),
+        _tile(compared, "Mean over the classes", ("overall", "balanced_accuracy")),
+        _tile(compared, worst, ("overall", "worst_class_accuracy")),
+        _tile(compared, "F1" if names.binary else "Macro F1", ("overall", "f1")),
+    ]
 
 
 ACCURACY = "accuracy_difference"

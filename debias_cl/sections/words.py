@@ -73,6 +73,21 @@ def too_few(names: Names, gap: Node) -> Sentence:
     return say(start, show(small / "n", count), middle, show(seen, points), tail)
 
 
+def by_class(names: Names, overall: Node) -> Sentence:
+    """Return what can be said where no attribute is known: accuracy, and the worst class."""
+    accuracy, worst = overall / "accuracy", overall / "worst_class_accuracy"
+    start = "No attribute is known, so no groups are compared: "
+    if accuracy.number is None:
+        return say(start, "accuracy is not defined.")
+    ends = between(accuracy, bare_share)
+    right = say(start, show(accuracy, share), *((" (", ends, ")") if ends else ()))
+    right = say(right, f" of {names.noun} are right")
+    if worst.number is None:
+        return say(right, "; every class has too few to name the worst.")
+    who = names.cell((worst / "cell").value)
+    return say(right, f"; {who} least often, ", show(worst, share), ".")
+
+
 def extent(gap: Node) -> Sentence:
     """Rule 5: the gap, its interval or bounds, and what chance gives."""
     interval, ends = between(gap, points), bounds(gap, points)

@@ -243,7 +243,7 @@ def test_a_bare_audit_of_predictions_is_rendered(races_document: Document) -> No
 
 
 def test_a_section_without_content_says_so(faces_document: Document) -> None:
-    for key in ("groups", "cells", "attributes"):
+    for key in ("groups", "cells", "classes", "attributes"):
         faces_document[key] = []
     for key in ("disparities", "attributes_overall"):
         faces_document[key] = {}

@@ -50,7 +50,7 @@ def test_one_answer_for_everything_leads_before_all(faces_document: Document) ->
 
 
 def test_without_groups_nothing_is_claimed(faces_document: Document) -> None:
-    faces_document |= {"attributes": [], "disparities": {}}
+    faces_document |= {"attributes": [], "disparities": {}, "classes": []}
     assert lead(faces_document) is None
     assert first_sentence(faces_document).startswith("No groups could be compared")
 
