@@ -9,10 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import tyro
+
 from debias_cl.config import DataConfig
 from debias_cl.errors import PREFIX, DebiasError
 
 O = TypeVar("O", bound="Options")  # noqa: E741
+
+Repeated = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
+"""An option that may be given several times, each time with one value or more: see `flat`."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,11 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def flat(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """Return the values of an option that was given several times, each with one or more."""
+    return tuple(text for group in groups for text in group)
+
+
 def run_command(
     kind: type[O], verb: Callable[[O], int], prog: str, argv: Sequence[str] | None = None
 ) -> int:
@@ -89,8 +99,6 @@ def run_command(
     Returns:
         0 done, 1 a gate does not pass, 2 usage, 3 data, 4 checkpoint, 130 stopped by Ctrl-C.
     """
-    import tyro
-
     # Threads that share a small network's layers wait for each other at the end of each. On a busy
     # machine, waiting that spins takes the time of those that work; on an idle one, sleeping at
     # once is slow. So spin shortly, then sleep. Read when torch is loaded, so set before.

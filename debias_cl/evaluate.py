@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debias_cl.cli import DataOptions, listed, run_command
+from debias_cl.cli import DataOptions, Repeated, flat, listed, run_command
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class EvaluateOptions(DataOptions):
     """Folder in which the report's own folder is made."""
     runs: str = field(default="runs", kw_only=True)
     """Folder in which runs are looked for and made."""
-    set: tuple[str, ...] = field(default=(), kw_only=True)
-    """Single settings over the preset, as fit.epochs=3."""
+    set: Repeated = field(default=(), kw_only=True)
+    """Single settings over the preset, as fit.epochs=3; repeatable."""
 
 
 def evaluate(options: EvaluateOptions) -> int:
@@ -71,7 +71,7 @@ def evaluate(options: EvaluateOptions) -> int:
             device=options.device,
             out=options.out,
             runs=options.runs,
-            overrides=options.set,
+            overrides=flat(options.set),
             settings=Settings(min_group=options.min_group, interval=options.interval),
         )
     )

@@ -253,6 +253,7 @@ class _Loop:
             "architecture": self.encoder.architecture,
             "feature_dim": self.encoder.feature_dim,
             "image_size": self.config.data.image_size,
+            **_statistics(self.batches),
             "config": to_dict(self.config),
         }
         write_atomic(self.run.heads, _packed(self.objective, {"format": "debias_cl.objective/1"}))
@@ -294,6 +295,17 @@ class _Loop:
         notes = (self.encoder.note, getattr(self.batches, "note", ""), *ours)
         text = "; ".join(note for note in notes if note)
         return {"note": text} if text and epoch == 0 else {}
+
+
+def _statistics(batches: BatchSource) -> dict[str, list[float]]:
+    """The channel statistics that the encoder was trained with: it wants them ever after."""
+    views = getattr(batches, "views", None)
+    if views is None:
+        return {}
+    return {
+        name: [round(value, 6) for value in getattr(views, name).flatten().tolist()]
+        for name in ("mean", "std")
+    }
 
 
 def _packed(module: nn.Module, about: Mapping[str, Any]) -> bytes:

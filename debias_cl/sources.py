@@ -100,21 +100,27 @@ def from_run(run: Run, dataset: Dataset, device: str) -> Source:
 def from_checkpoint(path: Path, arch: str, image_size: int, device: str) -> Source:
     """Load a user's weights, never running code from the file.
 
+    A run's own `encoder.safetensors` says by itself which architecture, picture size and channel
+    statistics it was trained with, so it can be judged on any data set.
+
     Args:
-        path: state dict or safetensors.
-        arch: torchvision or timm name.
-        image_size: side in pixels; 0 is 224.
+        path: state dict or safetensors, or a run folder.
+        arch: torchvision or timm name; "" for a run's own file.
+        image_size: side in pixels; 0 is the file's own, else 224.
 
     Raises:
         CheckpointError: the file cannot be used safely, or its keys fit another architecture.
     """
-    size = image_size or CHECKPOINT_SIZE
-    encoder, loaded = load_encoder(path, arch, size)
+    encoder, loaded = load_encoder(path, arch, image_size or CHECKPOINT_SIZE)
+    about = loaded.metadata
+    size = image_size or int(about.get("image_size") or CHECKPOINT_SIZE)
+    mean, std = about.get("mean", IMAGENET_MEAN), about.get("std", IMAGENET_STD)
+    name, facts = _told(path, about)
     return Source(
-        name=path.stem,
+        name=name,
         encoder=_ready(encoder, device),
         objective=None,
-        views=Views(ViewsConfig(), IMAGENET_MEAN, IMAGENET_STD),
+        views=Views(ViewsConfig(), mean, std),
         image_size=size,
         device=device,
         description={
@@ -131,8 +137,29 @@ def from_checkpoint(path: Path, arch: str, image_size: int, device: str) -> Sour
             "parameters": _size(encoder),
             "settings": None,
             "note": encoder.note,
+            **facts,
         },
     )
+
+
+def _told(path: Path, about: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the outputs, and what a run's own file says of its training."""
+    config = about.get("config")
+    if not isinstance(config, Mapping):
+        return path.stem, {}
+    folder = path if path.is_dir() else path.parent
+    name = folder.name if path.is_dir() or path.stem == "encoder" else path.stem
+    objective, trained = config["objective"]["name"], config["data"]["dataset"]
+    known = OBJECTIVES.get(objective).title if objective in OBJECTIVES.names() else objective
+    return name, {
+        "name": f"{known}, trained on {trained}",
+        "objective": objective,
+        "seed": config["seed"],
+        "views": config["views"],
+        "epochs": config["fit"]["epochs"],
+        "preset": config["preset"],
+        "settings": config["objective"],
+    }
 
 
 def _ready(encoder: Encoder, device: str) -> Encoder:

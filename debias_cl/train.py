@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from debias_cl.cli import DataOptions, run_command
+from debias_cl.cli import DataOptions, Repeated, flat, run_command
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class TrainOptions(DataOptions):
     """auto, cpu, cuda or mps."""
     run: str = field(default="", kw_only=True)
     """Run folder: created, or gone on with by its own configuration. Default: runs/NAME."""
-    set: tuple[str, ...] = field(default=(), kw_only=True)
-    """Single settings over the preset, as fit.epochs=3 objective.temperature=0.2."""
+    set: Repeated = field(default=(), kw_only=True)
+    """Single settings over the preset, as fit.epochs=3 objective.temperature=0.2; repeatable."""
 
 
 def train(options: TrainOptions) -> int:
@@ -44,7 +44,7 @@ def train(options: TrainOptions) -> int:
             preset=options.preset,
             seed=options.seed,
             device=training.pick_device(options.device),
-            overrides=options.set,
+            overrides=flat(options.set),
         )
         run = training.train_run(config, folder or Path("runs") / run_name(config))
     if launched().first:

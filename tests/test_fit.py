@@ -87,6 +87,7 @@ class StopsIn:
 
     def __init__(self, epoch: int) -> None:
         self.inner, self.stop = batches(), epoch
+        self.views = self.inner.views
 
     def __len__(self) -> int:
         return len(self.inner)
