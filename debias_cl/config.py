@@ -44,8 +44,10 @@ class DataConfig:
     """Most training pictures, chosen by a hash of their names; 0 is the preset's, else all."""
     positive: str = ""
     """The favourable label level; "" is the default rule."""
+    label_noise: float = 0.0
+    """Share of training labels that are replaced by another level at random, in [0, 1]."""
     seed: int = 0
-    """Seed of the data set's own randomness (colours, hash splits use none)."""
+    """Seed of the data set's own randomness (colours, wrong labels; hash splits use none)."""
 
 
 @dataclass(frozen=True)

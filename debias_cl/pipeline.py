@@ -17,6 +17,7 @@ from rich.console import Console
 from debias_cl.config import DataConfig, ProbeConfig, TrainConfig
 from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
+from debias_cl.data.load import load_dataset
 from debias_cl.distributed import Ranks, processes
 from debias_cl.document import Judged, Settings, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
@@ -125,7 +126,7 @@ def _sources(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[S
     data = replace(resolve_data(request.data), image_size=source.image_size)
     others = [Run.open(Path(name)) for name in request.beside or () if name != "none"]
     with ranks.in_turn():
-        dataset = DATASETS.get(data.dataset).load(data)
+        dataset = load_dataset(data)
     return dataset, [source, *(from_run(run, dataset, device) for run in others)]
 
 
@@ -138,7 +139,7 @@ def _runs(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[Run]
         folders.append(folder)
     data = _asked_of(audited, request)
     with ranks.in_turn():  # before training: data that is missing is said at once
-        dataset = DATASETS.get(data.dataset).load(data)
+        dataset = load_dataset(data)
     for split in ("train", dataset.test_split):
         dataset.split(split)
     if ranks.first:

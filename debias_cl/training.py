@@ -26,9 +26,9 @@ from rich.progress import (
 )
 
 from debias_cl.config import TrainConfig
-from debias_cl.data import DATASETS
 from debias_cl.data.batches import Batches
 from debias_cl.data.contract import Dataset
+from debias_cl.data.load import load_dataset
 from debias_cl.data.sampling import make_sampling
 from debias_cl.data.views import Views
 from debias_cl.distributed import ALONE, Ranks, processes
@@ -118,7 +118,7 @@ def _train_together(
     with ranks.in_turn():
         # An unknown objective, sampling or data set must not leave an empty run folder.
         OBJECTIVES.get(config.objective.name)
-        dataset = dataset or DATASETS.get(config.data.dataset).load(config.data)
+        dataset = dataset or load_dataset(config.data)
         train = dataset.split("train")
         sampling = make_sampling(config.fit.sampling, train.annotations)
         run = Run.create_or_open(folder, config)

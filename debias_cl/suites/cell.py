@@ -19,8 +19,8 @@ import numpy as np
 
 from debias_cl.cli import Options, run_command
 from debias_cl.config import ProbeConfig, TrainConfig, from_dict, to_dict
-from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
+from debias_cl.data.load import load_dataset
 from debias_cl.document import Settings
 from debias_cl.features import extract, own_classifier_predictions
 from debias_cl.metrics.alignment import alignment_of, cells_of, over_cells
@@ -45,7 +45,7 @@ JUDGES = {
 def run_cell(cell: Cell, runs: Path) -> Result:
     """Train (or go on with) the cell's run and return its result; weights are those at the end."""
     config = cell.config
-    dataset = DATASETS.get(config.data.dataset).load(config.data)
+    dataset = load_dataset(config.data)
     run = train_run(config, runs / cell.name, dataset)
     start = time.perf_counter()
     values = dict(_judged(run, dataset, config.device))
