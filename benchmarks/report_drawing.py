@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from harness import middle, origin, parser, repeated, run_python, save
 
-from debias_cl.document import Judged, Settings, assemble, cell_counts, write_report
+from debias_cl.document import Judged, assemble, cell_counts, write_report
+from debias_cl.metrics import Settings
 from debias_cl.records import Alignment, Annotations, Column, Predictions, to_json
 from debias_cl.sections.html import render
 

@@ -7,12 +7,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import tyro
 
 from debias_cl.config import DataConfig
 from debias_cl.errors import PREFIX, DebiasError
+
+if TYPE_CHECKING:
+    from debias_cl.metrics import Settings
 
 O = TypeVar("O", bound="Options")  # noqa: E741
 
@@ -72,6 +75,26 @@ class DataOptions(Options):
             missing=listed(self.missing),
             positive=self.positive,
             seed=self.data_seed,
+        )
+
+
+@dataclass(frozen=True)
+class MetricOptions(Options):
+    """How the numbers are made and judged: the same for an encoder and for a table."""
+
+    min_group: int = field(default=30, kw_only=True)
+    """Rows that a group must have to be judged; smaller groups are shown, not judged."""
+    interval: Literal["wilson", "exact"] = field(default="wilson", kw_only=True)
+    """Interval of a single rate."""
+    permutations: int = field(default=10_000, kw_only=True)
+    """Draws of the null distribution of a gap."""
+
+    def settings(self) -> Settings:
+        """Return the settings of the metrics as asked for."""
+        from debias_cl.metrics import Settings
+
+        return Settings(
+            min_group=self.min_group, interval=self.interval, permutations=self.permutations
         )
 
 

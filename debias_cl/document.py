@@ -9,16 +9,16 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from debias_cl.checks.run import run_checks
 from debias_cl.data.contract import Dataset, DatasetSpec
 from debias_cl.files import write_atomic
-from debias_cl.metrics import compare, measure
+from debias_cl.metrics import Settings, compare, measure
 from debias_cl.records import Annotations, Predictions, to_json
 from debias_cl.sections.html import render
 
@@ -40,29 +40,6 @@ class Judged:
     encoder: Mapping[str, Any]
     predictions: Predictions
     training: Sequence[Mapping[str, Any]] = ()
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the numbers are made.
-
-    Attributes:
-        min_group: rows that a group's denominator must have to be judged.
-        interval: "wilson" or "exact" (Clopper-Pearson) for single rates.
-        permutations: draws of the null distribution of a gap.
-        seed: of those draws.
-        thresholds: check code -> threshold, where the user differs from the default.
-    """
-
-    min_group: int = 30
-    interval: Literal["wilson", "exact"] = "wilson"
-    permutations: int = 10_000
-    seed: int = 0
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the `settings` object of the document."""
-        return {**self.__dict__, "thresholds": dict(self.thresholds)}
 
 
 def describe_dataset(dataset: Dataset, spec: DatasetSpec, title: str = "") -> dict[str, Any]:
@@ -160,13 +137,7 @@ def assemble(
 
 
 def _measured(judged: Judged, settings: Settings) -> dict[str, Any]:
-    part = measure(
-        judged.predictions,
-        min_group=settings.min_group,
-        interval=settings.interval,
-        seed=settings.seed,
-        permutations=settings.permutations,
-    )
+    part = measure(judged.predictions, settings)
     return {"encoder": dict(judged.encoder), **part, "training": list(judged.training)}
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debias_cl.cli import DataOptions, Repeated, flat, listed, run_command
+from debias_cl.cli import DataOptions, MetricOptions, Repeated, flat, listed, run_command
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(DataOptions):
+class EvaluateOptions(DataOptions, MetricOptions):
     """Evaluate an encoder on a data set: group metrics with uncertainty, and an HTML bias report.
 
     Without --run or --checkpoint: the newest finished run for that data set and label; where there
@@ -35,10 +35,6 @@ class EvaluateOptions(DataOptions):
     probe: Literal["logistic", "sgd", "knn", "dfr"] = field(default="logistic", kw_only=True)
     """Judge of the features: multinomial logistic regression, the paper's SGD, kNN, or DFR (a last
     layer on group-balanced validation rows: it uses the bias attribute)."""
-    min_group: int = field(default=30, kw_only=True)
-    """Rows that a group must have to be judged; smaller groups are shown, not judged."""
-    interval: Literal["wilson", "exact"] = field(default="wilson", kw_only=True)
-    """Interval of a single rate."""
     seed: int = field(default=0, kw_only=True)
     """Seed of training, where it is needed."""
     device: str = field(default="auto", kw_only=True)
@@ -54,7 +50,6 @@ class EvaluateOptions(DataOptions):
 def evaluate(options: EvaluateOptions) -> int:
     """Evaluate, write the report, print the summary and where everything is."""
     from debias_cl import pipeline
-    from debias_cl.document import Settings
 
     pipeline.evaluate(
         pipeline.Request(
@@ -72,7 +67,7 @@ def evaluate(options: EvaluateOptions) -> int:
             out=options.out,
             runs=options.runs,
             overrides=flat(options.set),
-            settings=Settings(min_group=options.min_group, interval=options.interval),
+            settings=options.settings(),
         )
     )
     return 0

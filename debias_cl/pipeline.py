@@ -19,9 +19,10 @@ from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
 from debias_cl.data.load import load_dataset
 from debias_cl.distributed import Ranks, processes
-from debias_cl.document import Judged, Settings, assemble, describe_dataset, write_report
+from debias_cl.document import Judged, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
 from debias_cl.features import extract, own_classifier_predictions
+from debias_cl.metrics import Settings
 from debias_cl.probe import predict
 from debias_cl.records import default_positive
 from debias_cl.resolve import beside_configs, resolve, resolve_data, run_name

@@ -68,6 +68,27 @@ class Alignment:
 
 
 @dataclass(frozen=True)
+class Mass:
+    """What each of n entries stands for: a table that was counted, or rows that carry weights.
+
+    Attributes:
+        rows: (n,) int64, rows behind an entry; 1 each where nothing was counted together.
+        weight: (n,) float64, the sum of their weights; None where rows carry no weights.
+        square: (n,) float64, the sum of their squared weights; None likewise.
+    """
+
+    rows: Codes
+    weight: Floats | None = None
+    square: Floats | None = None
+
+    def take(self, index: npt.NDArray[Any]) -> Mass:
+        """Return the entries at `index`."""
+        weight = None if self.weight is None else self.weight[index]
+        square = None if self.square is None else self.square[index]
+        return Mass(self.rows[index], weight, square)
+
+
+@dataclass(frozen=True)
 class Annotations:
     """What is known of n examples besides their pictures.
 
@@ -78,6 +99,8 @@ class Annotations:
         attributes: the bias or protected columns.
         groups: attribute name -> (n,) codes. A missing value has the level `(missing)`, not -1.
         alignment: attribute name -> which cells follow the training correlation.
+        mass: what each entry stands for; None: one row each, all alike.
+        persons: (n,) codes of whom an entry is of (its cluster); None: rows are independent.
     """
 
     ids: Texts
@@ -86,9 +109,16 @@ class Annotations:
     attributes: tuple[Column, ...]
     groups: Mapping[str, Codes]
     alignment: Mapping[str, Alignment] = field(default_factory=dict)
+    mass: Mass | None = None
+    persons: Codes | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def rows(self) -> Codes:
+        """(n,) rows behind each entry."""
+        return np.ones(len(self), np.int64) if self.mass is None else self.mass.rows
 
     def take(self, index: npt.NDArray[Any]) -> Annotations:
         """Return the rows at `index` (integers or a boolean mask of length n)."""
@@ -97,6 +127,8 @@ class Annotations:
             ids=self.ids[index],
             truth=None if self.truth is None else self.truth[index],
             groups={name: codes[index] for name, codes in self.groups.items()},
+            mass=None if self.mass is None else self.mass.take(index),
+            persons=None if self.persons is None else self.persons[index],
         )
 
     def attribute(self, name: str) -> Column:
@@ -115,7 +147,7 @@ class Annotations:
         if self.label is None or self.truth is None:
             raise ValueError("cell counts need a label")
         counts = np.zeros((len(self.label.levels), len(self.attribute(name).levels)), np.int64)
-        np.add.at(counts, (self.truth, self.groups[name]), 1)
+        np.add.at(counts, (self.truth, self.groups[name]), self.rows)
         return counts
 
 

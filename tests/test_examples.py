@@ -15,7 +15,7 @@ import torch
 
 from debias_cl.config import ObjectiveConfig
 from debias_cl.losses.contract import ObjectiveContext, ObjectiveSpec, Targets
-from debias_cl.metrics import measure
+from debias_cl.metrics import Settings, measure
 from debias_cl.records import Alignment, Annotations, Column, Predictions
 from debias_cl.registry import Registry
 
@@ -64,7 +64,7 @@ def contex_in_your_loop(_: Path) -> None:
 
 def read_metrics(folder: Path) -> None:
     path = folder / "metrics.json"
-    document = measure(predictions(), permutations=100)
+    document = measure(predictions(), Settings(permutations=100))
     path.write_text(json.dumps(document), encoding="utf-8")
     lines = run("read_metrics.py", str(path))
     worst = document["overall"]["worst_group_accuracy"]

@@ -5,5 +5,6 @@
 
 from debias_cl.metrics.measure import measure
 from debias_cl.metrics.paired import compare
+from debias_cl.metrics.settings import Settings
 
-__all__ = ["compare", "measure"]
+__all__ = ["Settings", "compare", "measure"]

@@ -12,7 +12,6 @@ from debias_cl.metrics import draws, null
 from debias_cl.metrics.compared import (
     ONE_GROUP,
     Compared,
-    Settings,
     blank,
     compared,
     end,
@@ -22,6 +21,7 @@ from debias_cl.metrics.compared import (
 )
 from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.proportions import Array, share
+from debias_cl.metrics.settings import Settings
 from debias_cl.metrics.values import Value, finite, rows
 from debias_cl.metrics.views import View
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,25 +17,6 @@ from debias_cl.metrics.views import View
 
 Mask = npt.NDArray[np.bool_]
 ONE_GROUP = "not applicable: one group only"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How disparities are judged.
-
-    Attributes:
-        min_group: rows that a denominator needs in the `_min_group` variants.
-        seed: of the permutations and simulated intervals.
-        permutations: number of permutations.
-    """
-
-    min_group: int = 30
-    seed: int = 0
-    permutations: int = 10_000
-
-    def seeds(self, *names: str) -> list[int]:
-        """Return a seed of its own for a use, so that one more attribute changes no other."""
-        return [self.seed, zlib.crc32("\0".join(names).encode())]
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,9 @@ def count(predictions: Predictions, names: Sequence[str]) -> CountTable:
     else:
         code, groups, left_out = np.zeros(len(predictions), np.int64), [{}], 0
     width = len(classes) + 1
-    flat = np.bincount(code * kinds + outcome, minlength=len(groups) * kinds)
+    rows = None if known.mass is None else known.mass.rows
+    # Sums of whole numbers below 2^53 are exact in float64.
+    flat = np.bincount(code * kinds + outcome, rows, minlength=len(groups) * kinds)
     cube = flat.reshape(len(groups), kinds // width, width).astype(np.int64)
     label = known.label if known.truth is not None else None
     return CountTable(

@@ -12,7 +12,6 @@ from debias_cl.metrics.compared import (
     ONE_GROUP,
     Compared,
     Mask,
-    Settings,
     blank,
     compared,
     end,
@@ -21,6 +20,7 @@ from debias_cl.metrics.compared import (
 )
 from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.proportions import share
+from debias_cl.metrics.settings import Settings
 from debias_cl.metrics.values import Value, described, finite, rows
 from debias_cl.metrics.views import COMPARISONS, View
 

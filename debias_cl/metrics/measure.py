@@ -2,63 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from debias_cl.errors import UsageError
 from debias_cl.metrics import alignment, amplification, disparities, rates
-from debias_cl.metrics.compared import Settings
 from debias_cl.metrics.counts import MOST_CROSSED, CountTable, count, subsets
-from debias_cl.metrics.proportions import METHODS, Interval
+from debias_cl.metrics.proportions import Interval
+from debias_cl.metrics.settings import Settings
 from debias_cl.metrics.values import Value, rows
 from debias_cl.records import Alignment, Predictions
 
+DEFAULT = Settings()
 
-def measure(
-    predictions: Predictions,
-    *,
-    min_group: int = 30,
-    interval: Interval = "wilson",
-    seed: int = 0,
-    permutations: int = 10_000,
-) -> dict[str, Any]:
+
+def measure(predictions: Predictions, settings: Settings = DEFAULT) -> Value:
     """Measure everything that counts can tell, with intervals, chance and reasons.
 
     Args:
         predictions: n rows; every number comes from their count tables.
-        min_group: rows that a denominator needs in the `_min_group` variants and the worst group.
-        interval: of plain proportions, "wilson" or "exact" (Clopper-Pearson).
-        seed: of permutations and simulated intervals; equal input gives equal output.
-        permutations: number of permutations (fewer for tables of very many cells, stated there).
+        settings: how; see `Settings`.
 
     Returns:
         The measured part of metrics.json (schema debias_cl.metrics/1): label, attributes, n,
         n_missing_prediction, overall, attributes_overall, groups, cells, classes, disparities,
-        leakage, findings.
-
-    Raises:
-        UsageError: an interval or number that cannot be.
+        leakage, findings, and what each of `ADDED` adds.
     """
-    if interval not in METHODS:
-        raise UsageError(f"there is no interval '{interval}'", expected=" or ".join(METHODS))
-    if min_group < 1 or permutations < 1:
-        raise UsageError("min_group and permutations must be at least 1")
-    settings = Settings(min_group, seed, permutations)
-    document = _started(predictions, interval, seed)
+    document = _started(predictions, settings)
     names = [column.name for column in predictions.annotations.attributes]
     for combo in subsets(names):
-        _add(document, predictions, count(predictions, combo), settings, interval)
+        _add(document, predictions, count(predictions, combo), settings)
     first = next(iter(document["attributes_overall"].values()), alignment.without_cells())
     document["overall"] |= first
     everything = count(predictions, ())
-    classes, least = alignment.by_class(everything, min_group, interval)
+    classes, least = alignment.by_class(everything, settings.min_group, settings.interval)
     document["classes"], document["overall"]["worst_class_accuracy"] = classes, least
+    for add in ADDED:
+        add(document, predictions, settings)
     disparities.adjust(document["disparities"])
     return document
 
 
-def _started(predictions: Predictions, interval: Interval, seed: int) -> dict[str, Any]:
+ADDED: tuple[Callable[[Value, Predictions, Settings], None], ...] = ()
+"""Each adds its part to the document in place: the next family of numbers is one more file."""
+
+
+def _started(predictions: Predictions, settings: Settings) -> dict[str, Any]:
     """Return the document with what concerns all rows together."""
     whole = count(predictions, ()).overall()
     return {
@@ -68,7 +57,7 @@ def _started(predictions: Predictions, interval: Interval, seed: int) -> dict[st
         "n": rows(whole.n[0]),
         "n_missing_prediction": rows(whole.missing.sum()),
         "n_missing_label": rows(whole.unlabelled.sum()),
-        "overall": rates.group_values(whole, interval, seed)[0],
+        "overall": rates.group_values(whole, settings.interval, settings.seed)[0],
         "attributes_overall": {},
         "groups": [],
         "cells": [],
@@ -91,7 +80,6 @@ def _add(
     predictions: Predictions,
     table: CountTable,
     settings: Settings,
-    interval: Interval,
 ) -> None:
     """Add one attribute, or intersection, to the document."""
     single = len(table.columns) == 1
@@ -101,8 +89,8 @@ def _add(
     document["attributes_overall"][table.name] = alignment.over_cells(
         cells, by is not None, settings.min_group
     )
-    document["groups"] += group_entries(table, interval, settings.seed)
-    document["cells"] += alignment.cell_entries(cells, interval)
+    document["groups"] += group_entries(table, settings.interval, settings.seed)
+    document["cells"] += alignment.cell_entries(cells, settings.interval)
     training = predictions.training_cells.get(table.name) if single else None
     document["disparities"][table.name] = {
         **disparities.gaps(table, settings),

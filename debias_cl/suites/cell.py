@@ -21,8 +21,8 @@ from debias_cl.cli import Options, run_command
 from debias_cl.config import ProbeConfig, TrainConfig, from_dict, to_dict
 from debias_cl.data.contract import Dataset
 from debias_cl.data.load import load_dataset
-from debias_cl.document import Settings
 from debias_cl.features import extract, own_classifier_predictions
+from debias_cl.metrics import Settings
 from debias_cl.metrics.alignment import alignment_of, cells_of, over_cells
 from debias_cl.metrics.counts import count
 from debias_cl.metrics.rates import NO_ROWS

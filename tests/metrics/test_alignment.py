@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from debias_cl.metrics import measure
+from debias_cl.metrics import Settings, measure
 from debias_cl.metrics.proportions import clopper_pearson, wilson
 from debias_cl.records import Alignment, Predictions
 
@@ -22,7 +22,9 @@ def test_golden_cells(
     name: str, golden: dict[str, Any], golden_predictions: Callable[..., Predictions]
 ) -> None:
     theirs = golden["cases"]["biascon_group_matrix"][name]
-    document = measure(golden_predictions(name, alignment=DIAGONAL), permutations=9, min_group=1)
+    document = measure(
+        golden_predictions(name, alignment=DIAGONAL), Settings(permutations=9, min_group=1)
+    )
     matrix = theirs["cell_accuracy"]
     for cell in document["cells"]:
         value = matrix[int(cell["group"]["y"])][int(cell["group"]["g"])]
@@ -54,7 +56,9 @@ def test_group_dro_counts_an_empty_cell_as_0_and_we_do_not(
     theirs = golden["cases"]["group_dro_accuracy"]
     assert theirs["multi"]["worst_group_accuracy"] == 0
     for name in ("two_by_two", "multi"):
-        overall = measure(golden_predictions(name), permutations=9, min_group=1)["overall"]
+        overall = measure(golden_predictions(name), Settings(permutations=9, min_group=1))[
+            "overall"
+        ]
         assert overall["accuracy"]["value"] == pytest.approx(theirs[name]["average_accuracy"])
         assert overall["worst_group_accuracy"]["value"] > 0
 
@@ -78,7 +82,7 @@ def with_alignment(predictions: Predictions, **changes: Any) -> Predictions:
 
 
 def test_means_over_cells_by_hand(two_by_two: Predictions) -> None:
-    overall = measure(with_alignment(two_by_two), permutations=9)["overall"]
+    overall = measure(with_alignment(two_by_two), Settings(permutations=9))["overall"]
     assert overall["unbiased_accuracy"]["value"] == pytest.approx((0.9 + 0.8 + 0.6 + 0.25) / 4)
     assert overall["aligned_accuracy"]["value"] == pytest.approx(0.85)
     assert overall["conflict_accuracy"]["value"] == pytest.approx(0.425)
@@ -92,7 +96,7 @@ def test_means_over_cells_by_hand(two_by_two: Predictions) -> None:
 
 
 def test_worst_group_with_and_without_small_cells(two_by_two: Predictions) -> None:
-    worst = measure(with_alignment(two_by_two), permutations=9, min_group=20)["overall"][
+    worst = measure(with_alignment(two_by_two), Settings(permutations=9, min_group=20))["overall"][
         "worst_group_accuracy"
     ]
     assert worst["value"] == pytest.approx(0.6)
@@ -103,14 +107,16 @@ def test_worst_group_with_and_without_small_cells(two_by_two: Predictions) -> No
     assert worst["low"] == pytest.approx(clopper_pearson(x, n)[0].min())
     assert worst["high"] == pytest.approx(clopper_pearson(x, n, 0.025, 0.025 / 3)[1].min())
     assert worst["low"] < worst["at_least"] < worst["value"]
-    none = measure(two_by_two, permutations=9, min_group=500)["overall"]["worst_group_accuracy"]
+    none = measure(two_by_two, Settings(permutations=9, min_group=500))["overall"][
+        "worst_group_accuracy"
+    ]
     assert none["value"] is None
     assert none["reason"] == "no cell has 500 rows"
     assert none["unfiltered"]["value"] == pytest.approx(0.25)
 
 
 def test_cells_carry_their_own_interval_and_where_errors_go(two_by_two: Predictions) -> None:
-    cells = measure(with_alignment(two_by_two), permutations=9)["cells"]
+    cells = measure(with_alignment(two_by_two), Settings(permutations=9))["cells"]
     assert len(cells) == 4
     cell = next(c for c in cells if c["group"] == {"y": "1", "g": "1"})
     assert cell["aligned"] is True
@@ -127,7 +133,7 @@ def test_cells_carry_their_own_interval_and_where_errors_go(two_by_two: Predicti
 def test_alignment_by_majority_in_training_is_said(two_by_two: Predictions) -> None:
     training = {"g": np.array([[90, 30], [10, 70]])}
     predictions = with_alignment(two_by_two, alignment={}, training_cells=training)
-    document = measure(predictions, permutations=9)
+    document = measure(predictions, Settings(permutations=9))
     by = document["attributes"][0]["alignment"]
     assert by["source"] == "majority label of each attribute level in training"
     assert by["pairs"] == [["0", "0"], ["1", "1"]]
@@ -137,7 +143,7 @@ def test_alignment_by_majority_in_training_is_said(two_by_two: Predictions) -> N
 def test_a_tie_in_training_leaves_that_level_unknown(two_by_two: Predictions) -> None:
     training = {"g": np.array([[90, 0], [10, 0]])}
     predictions = with_alignment(two_by_two, alignment={}, training_cells=training)
-    document = measure(predictions, permutations=9)
+    document = measure(predictions, Settings(permutations=9))
     known = {(c["group"]["y"], c["group"]["g"]): c["aligned"] for c in document["cells"]}
     assert known == {("0", "0"): True, ("1", "0"): False, ("0", "1"): None, ("1", "1"): None}
     assert document["overall"]["aligned_accuracy"]["value"] == pytest.approx(0.9)
@@ -145,7 +151,7 @@ def test_a_tie_in_training_leaves_that_level_unknown(two_by_two: Predictions) ->
 
 def test_every_other_pair_of_a_protocol_is_conflicting(two_by_two: Predictions) -> None:
     one = {"g": Alignment(frozenset({("0", "0")}), "the protocol")}
-    document = measure(with_alignment(two_by_two, alignment=one), permutations=9)
+    document = measure(with_alignment(two_by_two, alignment=one), Settings(permutations=9))
     known = {(c["group"]["y"], c["group"]["g"]): c["aligned"] for c in document["cells"]}
     assert known == {("0", "0"): True, ("1", "0"): False, ("0", "1"): False, ("1", "1"): False}
 
@@ -153,7 +159,7 @@ def test_every_other_pair_of_a_protocol_is_conflicting(two_by_two: Predictions) 
 def test_without_alignment_or_attribute_a_reason_is_given(
     two_by_two: Predictions, make: Callable[..., Predictions]
 ) -> None:
-    overall = measure(two_by_two, permutations=9)["overall"]
+    overall = measure(two_by_two, Settings(permutations=9))["overall"]
     for name in ("aligned_accuracy", "conflict_accuracy", "aligned_minus_conflict"):
         assert overall[name]["value"] is None
         assert "no alignment is known" in overall[name]["reason"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from debias_cl.metrics import measure
+from debias_cl.metrics import Settings, measure
 from debias_cl.metrics.amplification import directional, mean_gap, zhao
 from debias_cl.records import Predictions
 
@@ -25,7 +25,9 @@ def test_bias_amplification_by_hand(table: Build) -> None:
         ("a", "1", "1"): 6, ("a", "0", "1"): 1, ("a", "0", "0"): 3,
         ("b", "1", "1"): 1, ("b", "1", "0"): 1, ("b", "0", "0"): 8,
     }  # fmt: skip
-    found = measure(table(counts), permutations=9)["disparities"]["g"]["bias_amplification"]
+    found = measure(table(counts), Settings(permutations=9))["disparities"]["g"][
+        "bias_amplification"
+    ]
     assert found["value"] == pytest.approx((1 / 8 + 1 / 12) / 2)
     assert found["reference"] == "truth of these rows"
     assert found["low"] < found["value"] < found["high"]
@@ -37,12 +39,14 @@ def test_golden_bias_amplification(
     name: str, golden: dict[str, Any], golden_predictions: Build
 ) -> None:
     theirs = golden["cases"]["bias_amplification"][name]
-    plain = measure(golden_predictions(name), permutations=9, min_group=1)
+    plain = measure(golden_predictions(name), Settings(permutations=9, min_group=1))
     found = plain["disparities"]["g"]["bias_amplification"]
     assert found["value"] == pytest.approx(theirs["zhao_mals_truth_as_reference"])
     assert found["directional"] == pytest.approx(theirs["attribute_to_task"])
     training = {"g": np.array(golden["inputs"][name]["training"])}
-    trained = measure(golden_predictions(name, training=training), permutations=9, min_group=1)
+    trained = measure(
+        golden_predictions(name, training=training), Settings(permutations=9, min_group=1)
+    )
     found = trained["disparities"]["g"]["bias_amplification"]
     assert found["value"] == pytest.approx(theirs["zhao_mals_training_as_reference"])
     assert found["reference"] == "training set"
@@ -69,7 +73,7 @@ def test_golden_mean_pair_equalized_odds(
 ) -> None:
     """The authors count an empty cell as accuracy 0; we leave its pairs out."""
     theirs = golden["cases"]["fscl_equalized_odds"][name]["equalized_odds_percent"] / 100
-    document = measure(golden_predictions(name), permutations=199, min_group=1)
+    document = measure(golden_predictions(name), Settings(permutations=199, min_group=1))
     found = document["disparities"]["g"]["mean_pair_equalized_odds"]
     counts = np.array(golden["inputs"][name]["counts"])
     sizes = counts.sum(2)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import confusion_matrix, recall_score
 
-from debias_cl.metrics import measure
+from debias_cl.metrics import Settings, measure
 from debias_cl.metrics.alignment import MOST_SPELLED
 from debias_cl.records import Predictions
 
@@ -74,7 +74,7 @@ def test_without_a_label_there_are_no_classes(make: Make) -> None:
 def test_with_attributes_the_classes_are_the_same_and_the_cells_stay(make: Make) -> None:
     truth, answers = columns({"0": 50, "1": 50})
     groups = {"g": ["a", "b"] * 50}
-    document = measure(make(truth, answers, groups), permutations=9)
+    document = measure(make(truth, answers, groups), Settings(permutations=9))
     alone = measure(make(truth, answers, {}))
     assert document["classes"] == alone["classes"]
     assert len(document["cells"]) == 4

@@ -11,7 +11,7 @@ import pytest
 from fairlearn import metrics as fairness
 from scipy import stats
 
-from debias_cl.metrics import combinations, measure, ratios
+from debias_cl.metrics import Settings, combinations, measure, ratios
 from debias_cl.records import Predictions
 
 Build = Callable[..., Predictions]
@@ -23,7 +23,7 @@ KEYS = {
 
 def found(predictions: Predictions, attribute: str = "g", **options: Any) -> dict[str, Any]:
     options = {"permutations": 199, **options}
-    return dict(measure(predictions, **options)["disparities"][attribute])
+    return dict(measure(predictions, Settings(**options))["disparities"][attribute])
 
 
 def texts(values: np.ndarray) -> list[str]:
@@ -51,7 +51,7 @@ def test_the_positive_level_decides(
     loans: Predictions, positive: str, parity: float, ratio: float, opportunity: float, odds: float
 ) -> None:
     predictions = replace(loans, positive=positive, positive_source="--positive")
-    document = measure(predictions, permutations=99)
+    document = measure(predictions, Settings(permutations=99))
     gaps = document["disparities"]["g"]
     assert gaps["demographic_parity_difference"]["value"] == pytest.approx(parity)
     assert gaps["demographic_parity_ratio"]["value"] == pytest.approx(ratio)
@@ -65,7 +65,7 @@ def test_the_positive_level_decides(
 
 def test_without_labels_selection_is_audited_and_the_rest_says_why(make: Build) -> None:
     predictions = make(None, list("11010001"), {"gender": list("aaaabbbb")})
-    document = measure(predictions, permutations=99)
+    document = measure(predictions, Settings(permutations=99))
     gaps = document["disparities"]["gender"]
     assert gaps["demographic_parity_difference"]["value"] == pytest.approx(0.5)
     assert gaps["demographic_parity_ratio"]["value"] == pytest.approx(1 / 3)

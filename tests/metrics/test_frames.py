@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from debias_cl.errors import UsageError
-from debias_cl.metrics import measure
+from debias_cl.metrics import Settings, measure
 from debias_cl.metrics.frames import metric_frame
 from debias_cl.records import Predictions
 
@@ -24,7 +24,7 @@ def test_binary_frame_has_the_measured_values(make: Build) -> None:
     )
     frame = metric_frame(predictions)
     assert frame.by_group["count"].tolist() == [3, 3]
-    for entry in measure(predictions, permutations=9)["groups"]:
+    for entry in measure(predictions, Settings(permutations=9))["groups"]:
         for name in ("selection_rate", "true_positive_rate", "false_positive_rate"):
             theirs = frame.by_group[name][entry["group"]["g"]]
             assert theirs == pytest.approx(entry[name]["value"])

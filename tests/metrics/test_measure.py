@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debias_cl.errors import UsageError
-from debias_cl.metrics import compare, measure
+from debias_cl.metrics import Settings, compare, measure
 from debias_cl.metrics.rates import NAMES
 from debias_cl.metrics.schema import NAME, schema, validate
 from debias_cl.records import Alignment, Annotations, Column, Predictions, to_json
@@ -65,7 +65,7 @@ def people(make: Build) -> Predictions:
 
 @pytest.fixture(scope="module")
 def measured(people: Predictions) -> dict[str, Any]:
-    return measure(people, permutations=9)
+    return measure(people, Settings(permutations=9))
 
 
 def test_the_schema_itself_is_valid() -> None:
@@ -73,14 +73,16 @@ def test_the_schema_itself_is_valid() -> None:
 
 
 def test_documents_fit_the_schema(people: Predictions, make: Build) -> None:
-    measured = measure(people, permutations=99)
+    measured = measure(people, Settings(permutations=99))
     beside = {"encoder": {"name": "SupCon"}, "training": [], "paired": compare(people, people)}
     document = whole(measured, beside=[{**measured, **beside}])
     validate(document)
     validate(json.loads(to_json(document)))
-    validate(whole(measure(make(None, list("010"), {"g": list("aab")}), permutations=9)))
-    validate(whole(measure(make(list("012"), list("011"), {"g": list("aab")}), permutations=9)))
-    validate(whole(measure(make(list("01"), list("01"), {}), permutations=9)))
+    validate(whole(measure(make(None, list("010"), {"g": list("aab")}), Settings(permutations=9))))
+    validate(
+        whole(measure(make(list("012"), list("011"), {"g": list("aab")}), Settings(permutations=9)))
+    )
+    validate(whole(measure(make(list("01"), list("01"), {}), Settings(permutations=9))))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_the_schema_refuses_a_damaged_document(
 
 
 def test_intersections_stand_beside_the_attributes(people: Predictions) -> None:
-    document = measure(people, permutations=9)
+    document = measure(people, Settings(permutations=9))
     assert [a["name"] for a in document["attributes"]] == ["Male", "age", "Male & age"]
     both = document["attributes"][2]
     assert both["of"] == ["Male", "age"]
@@ -125,13 +127,13 @@ def test_intersections_stand_beside_the_attributes(people: Predictions) -> None:
 
 def test_empty_combinations_are_kept_and_many_are_counted(make: Build) -> None:
     document = measure(
-        make(list("01"), list("01"), {"a": ["x", "y"], "b": ["u", "v"]}), permutations=9
+        make(list("01"), list("01"), {"a": ["x", "y"], "b": ["u", "v"]}), Settings(permutations=9)
     )
     sizes = {tuple(e["group"].values()): e["n"] for e in document["groups"] if len(e["group"]) == 2}
     assert sizes == {("x", "u"): 1, ("x", "v"): 0, ("y", "u"): 0, ("y", "v"): 1}
     n = 20
     many = {name: [f"{name}{i}" for i in range(n)] for name in "ab"}
-    document = measure(make(["0", "1"] * 10, ["0", "1"] * 10, many), permutations=9)
+    document = measure(make(["0", "1"] * 10, ["0", "1"] * 10, many), Settings(permutations=9))
     both = document["attributes"][2]
     assert len(both["levels"]) == n
     assert both["empty_left_out"] == n * n - n
@@ -140,7 +142,7 @@ def test_empty_combinations_are_kept_and_many_are_counted(make: Build) -> None:
 def test_an_empty_cell_of_floats_does_not_make_new_levels(make: Build) -> None:
     """Four rows judged, one without a prediction, listed under its group."""
     predictions = make(["1", "0", "1", "0", "0"], ["1", "0", "0", None, "0"], {"g": list("aabbb")})
-    document = measure(predictions, permutations=99)
+    document = measure(predictions, Settings(permutations=99))
     assert (document["n"], document["n_missing_prediction"]) == (4, 1)
     assert document["overall"]["accuracy"]["value"] == 0.75
     a, b = document["groups"]
@@ -153,14 +155,18 @@ def test_an_empty_cell_of_floats_does_not_make_new_levels(make: Build) -> None:
 
 
 def test_equal_input_and_seed_give_equal_output(people: Predictions) -> None:
-    assert measure(people, permutations=99, seed=4) == measure(people, permutations=99, seed=4)
+    assert measure(people, Settings(permutations=99, seed=4)) == measure(
+        people, Settings(permutations=99, seed=4)
+    )
 
 
 def test_another_attribute_changes_no_number_of_the_first(people: Predictions) -> None:
     known = people.annotations
     alone = replace(known, attributes=known.attributes[:1], groups={"Male": known.groups["Male"]})
-    one = measure(replace(people, annotations=alone), permutations=99)["disparities"]["Male"]
-    two = measure(people, permutations=99)["disparities"]["Male"]
+    one = measure(replace(people, annotations=alone), Settings(permutations=99))["disparities"][
+        "Male"
+    ]
+    two = measure(people, Settings(permutations=99))["disparities"]["Male"]
     for name, value in one.items():
         assert {**value, "p_adjusted": 0} == {**two[name], "p_adjusted": 0}
 
@@ -188,15 +194,17 @@ def coded(
 def test_row_order_does_not_matter(rows: list[tuple[int, int, int]], random: Any) -> None:
     mixed = list(rows)
     random.shuffle(mixed)
-    assert measure(coded(rows), permutations=9) == measure(coded(mixed), permutations=9)
+    assert measure(coded(rows), Settings(permutations=9)) == measure(
+        coded(mixed), Settings(permutations=9)
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(TABLES)
 def test_names_of_groups_do_not_matter(rows: list[tuple[int, int, int]]) -> None:
     """Renamed groups stand in another order: values and intervals follow them."""
-    first = measure(coded(rows), permutations=9, min_group=2)
-    second = measure(coded(rows, ("c", "a", "b")), permutations=9, min_group=2)
+    first = measure(coded(rows), Settings(permutations=9, min_group=2))
+    second = measure(coded(rows, ("c", "a", "b")), Settings(permutations=9, min_group=2))
     renamed = {"a": "c", "b": "a", "c": "b"}
     groups = {e["group"]["g"]: e for e in second["groups"]}
     for entry in first["groups"]:
@@ -215,7 +223,7 @@ def test_names_of_groups_do_not_matter(rows: list[tuple[int, int, int]]) -> None
 @settings(max_examples=40, deadline=None)
 @given(TABLES)
 def test_every_number_is_sound(rows: list[tuple[int, int, int]]) -> None:
-    document = measure(coded(rows), permutations=19, min_group=3)
+    document = measure(coded(rows), Settings(permutations=19, min_group=3))
     to_json(document)  # strict: neither NaN nor infinity
 
     def walk(node: Any) -> None:
@@ -242,6 +250,6 @@ def test_a_positive_level_that_is_no_level_is_refused(people: Predictions) -> No
 
 def test_wrong_options_are_refused(people: Predictions) -> None:
     with pytest.raises(UsageError, match="no interval 'bayes'"):
-        measure(people, interval="bayes")  # type: ignore[arg-type]
+        measure(people, Settings(interval="bayes"))  # type: ignore[arg-type]
     with pytest.raises(UsageError):
-        measure(people, min_group=0)
+        measure(people, Settings(min_group=0))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from debias_cl.errors import DataError
-from debias_cl.metrics import compare, measure
+from debias_cl.metrics import Settings, compare, measure
 from debias_cl.metrics.combinations import mcnemar_mid_p
 from debias_cl.records import Alignment, Predictions
 
@@ -31,7 +31,7 @@ def pair(make: Build) -> tuple[Predictions, Predictions]:
 def test_values_are_differences_of_the_measured_ones(
     pair: tuple[Predictions, Predictions],
 ) -> None:
-    a, b = (measure(p, permutations=9)["overall"] for p in pair)
+    a, b = (measure(p, Settings(permutations=9))["overall"] for p in pair)
     found = compare(*pair)
     for name in ("accuracy", "unbiased_accuracy", "aligned_accuracy", "conflict_accuracy"):
         value = found[name]

@@ -10,7 +10,7 @@ import pytest
 from fairlearn import metrics as fairness
 from sklearn import metrics as sk
 
-from debias_cl.metrics import measure
+from debias_cl.metrics import Settings, measure
 from debias_cl.metrics.counts import count, subsets
 from debias_cl.metrics.rates import NAMES, group_values
 from debias_cl.records import Predictions
@@ -183,7 +183,7 @@ def test_golden_rates_of_fairlearn(
         "fnr": "false_negative_rate", "selection_rate": "selection_rate", "f1": "f1",
         "precision": "precision", "accuracy": "accuracy", "balanced_accuracy": "balanced_accuracy",
     }  # fmt: skip
-    document = measure(golden_predictions(name), permutations=99)
+    document = measure(golden_predictions(name), Settings(permutations=99))
     for short, ours in names.items():
         assert document["overall"][ours]["value"] == pytest.approx(theirs["overall"][short])
         for group, entry in by_group(document).items():
@@ -198,8 +198,8 @@ def test_golden_rates_of_fairlearn(
 
 def test_exact_intervals_on_request(make: Callable[..., Predictions]) -> None:
     predictions = make(["1", "1", "0"], ["1", "0", "0"], {"g": ["a", "a", "b"]})
-    wide = measure(predictions, interval="exact", permutations=9)["overall"]["accuracy"]
-    narrow = measure(predictions, permutations=9)["overall"]["accuracy"]
+    wide = measure(predictions, Settings(interval="exact", permutations=9))["overall"]["accuracy"]
+    narrow = measure(predictions, Settings(permutations=9))["overall"]["accuracy"]
     assert wide["method"] == "Clopper-Pearson"
     assert wide["low"] < narrow["low"]
     assert wide["high"] > narrow["high"]
@@ -217,7 +217,7 @@ def test_missing_predictions_and_labels_are_counted_apart(
     make: Callable[..., Predictions],
 ) -> None:
     predictions = make(["1", "0", None, "1"], ["1", None, "0", None], {"g": ["a", "a", "b", "b"]})
-    document = measure(predictions, permutations=9)
+    document = measure(predictions, Settings(permutations=9))
     assert (document["n"], document["n_missing_prediction"], document["n_missing_label"]) == (
         1,
         2,
@@ -236,7 +236,7 @@ def test_predictions_may_take_levels_that_the_label_lacks(
 
     base = make(["a", "b", "a"], ["a", "b", "b"], {"g": ["x", "x", "y"]}, positive="b")
     other = replace(base, levels=("b", "unsure", "a"), predicted=np.array([2, 0, 1]))
-    document = measure(other, permutations=9)
+    document = measure(other, Settings(permutations=9))
     assert document["label"]["levels"] == ["a", "b", "unsure"]
     assert document["overall"]["accuracy"]["value"] == pytest.approx(2 / 3)
     assert {cell["group"]["y"] for cell in document["cells"]} == {"a", "b"}

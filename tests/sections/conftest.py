@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from debias_cl.checks.run import run_checks
-from debias_cl.metrics import compare, measure
+from debias_cl.metrics import Settings, compare, measure
 from debias_cl.records import MISSING, Alignment, Annotations, Column, Predictions
 from debias_cl.sections.html import render
 
@@ -99,12 +99,12 @@ def whole(
         "created": "2026-01-01T00:00:00+00:00",
         "dataset": dict(dataset),
         "encoder": dict(described),
-        **measure(audited, permutations=PERMUTATIONS),
+        **measure(audited, Settings(permutations=PERMUTATIONS)),
         "training": list(training),
         "beside": [
             {
                 "encoder": other,
-                **measure(predictions, permutations=PERMUTATIONS),
+                **measure(predictions, Settings(permutations=PERMUTATIONS)),
                 "training": lines,
                 "paired": compare(audited, predictions),
             }
