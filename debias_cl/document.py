@@ -81,7 +81,8 @@ def cell_counts(annotations: Annotations) -> list[dict[str, Any]]:
         return []
     cells: list[dict[str, Any]] = []
     if truth is not None and not annotations.attributes:
-        counts = np.bincount(truth[truth >= 0], minlength=len(label.levels))
+        known = truth >= 0
+        counts = np.bincount(truth[known], annotations.rows[known], minlength=len(label.levels))
         cells += [
             {"attribute": "", "group": {label.name: level}, "n": int(n), "aligned": None}
             for level, n in zip(label.levels, counts, strict=True)

@@ -101,6 +101,8 @@ class Annotations:
         alignment: attribute name -> which cells follow the training correlation.
         mass: what each entry stands for; None: one row each, all alike.
         persons: (n,) codes of whom an entry is of (its cluster); None: rows are independent.
+        strata: columns that groups are compared within (a site, a camera) and that are not
+            compared themselves; their codes stand in `groups` as well.
     """
 
     ids: Texts
@@ -111,6 +113,7 @@ class Annotations:
     alignment: Mapping[str, Alignment] = field(default_factory=dict)
     mass: Mass | None = None
     persons: Codes | None = None
+    strata: tuple[Column, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -147,7 +150,9 @@ class Annotations:
         if self.label is None or self.truth is None:
             raise ValueError("cell counts need a label")
         counts = np.zeros((len(self.label.levels), len(self.attribute(name).levels)), np.int64)
-        np.add.at(counts, (self.truth, self.groups[name]), self.rows)
+        known = self.truth >= 0
+        cells = (self.truth[known], self.groups[name][known])
+        np.add.at(counts, cells, self.rows[known])
         return counts
 
 

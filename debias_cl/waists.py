@@ -40,6 +40,7 @@ def _annotations_out(known: Annotations) -> Meta:
     return {
         "label": _column_out(known.label),
         "attributes": [_column_out(column) for column in known.attributes],
+        "strata": [_column_out(column) for column in known.strata],
         "alignment": {
             name: {"source": by.source, "pairs": sorted(map(list, by.pairs))}
             for name, by in known.alignment.items()
@@ -56,7 +57,8 @@ def _annotations_in(
     }
     label = None if meta["label"] is None else _column_in(meta["label"])
     attributes = tuple(_column_in(column) for column in meta["attributes"])
-    return Annotations(ids, label, truth, attributes, groups, alignment)
+    strata = tuple(_column_in(column) for column in meta.get("strata", ()))
+    return Annotations(ids, label, truth, attributes, groups, alignment, strata=strata)
 
 
 def _pack(texts: Texts) -> dict[str, npt.NDArray[Any]]:
@@ -201,7 +203,7 @@ def save_predictions(predictions: Predictions, path: Path) -> None:
     if predictions.scores is not None:
         missing = np.isnan(predictions.scores)
         add("score", "score", pa.array(predictions.scores, pa.float64(), mask=missing))
-    for column in known.attributes:
+    for column in (*known.attributes, *known.strata):
         name = add("attribute", column.name, texts(known.groups[column.name], column.levels))
         places["groups"][column.name] = name
     meta = {"schema": PREDICTIONS, "columns": places, **_predictions_out(predictions)}
@@ -253,7 +255,8 @@ def load_predictions(path: Path) -> Predictions:
     truth = None
     if "truth" in places:
         truth = codes(places["truth"], meta["label"]["levels"])
-    levels = {column["name"]: column["levels"] for column in meta["attributes"]}
+    columns = (*meta["attributes"], *meta.get("strata", ()))
+    levels = {column["name"]: column["levels"] for column in columns}
     groups = {name: codes(place, levels[name]) for name, place in places["groups"].items()}
     ids = np.array(table[places["id"]].to_pylist(), np.str_)
     scores = None
