@@ -193,6 +193,7 @@ def joined(parts: list[Annotations]) -> Annotations:
     """Return the rows of several annotations of one data set as one."""
     first = parts[0]
     truths = [part.truth for part in parts if part.truth is not None]
+    persons = [part.persons for part in parts if part.persons is not None]
     return Annotations(
         ids=np.concatenate([part.ids for part in parts]),
         label=first.label,
@@ -202,6 +203,7 @@ def joined(parts: list[Annotations]) -> Annotations:
             name: np.concatenate([part.groups[name] for part in parts]) for name in first.groups
         },
         alignment=first.alignment,
+        persons=np.concatenate(persons) if len(persons) == len(parts) else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,18 +35,35 @@ def knn_shares(
         classes: number of label levels K.
         weight: (n,) weights of the votes; None is one each.
     """
-    k = min(neighbours, len(train))
-    ours, theirs = _unit(train), _unit(test)
     votes = np.eye(classes)[truth] * (1.0 if weight is None else weight[:, None])
     shares = np.empty((len(test), classes))
-    for start in range(0, len(test), KNN_ROWS):
-        near = theirs[start : start + KNN_ROWS] @ ours.T
-        chosen = np.argpartition(-near, k - 1, axis=1)[:, :k]
-        cosine = np.take_along_axis(near, chosen, axis=1)
+    for rows, chosen, cosine in nearest(train, test, neighbours):
         counted = votes[chosen]
         total = counted.sum(axis=1) + 1e-9 * (counted * (1 + cosine[..., None])).sum(axis=1)
-        shares[start : start + len(near)] = total / total.sum(axis=1, keepdims=True)
+        shares[rows] = total / total.sum(axis=1, keepdims=True)
     return shares
+
+
+def nearest(
+    train: Values, test: Values, neighbours: int, own: Codes | None = None
+) -> Iterator[tuple[slice, Codes, Values]]:
+    """Yield (rows of test, their (m, k) nearest training rows, the cosines), in no order of k.
+
+    Args:
+        train: (n, D) features.
+        test: (m, D) features.
+        neighbours: how many are asked; all where there are fewer.
+        own: (m,) the training row that a test row is itself, which is no neighbour of its own.
+    """
+    k = min(neighbours, len(train) - (own is not None))
+    ours, theirs = _unit(train), _unit(test)
+    for start in range(0, len(test), KNN_ROWS):
+        near = theirs[start : start + KNN_ROWS] @ ours.T
+        rows = slice(start, start + len(near))
+        if own is not None:
+            near[np.arange(len(near)), own[rows]] = -np.inf
+        chosen = np.argpartition(-near, k - 1, axis=1)[:, :k]
+        yield rows, chosen, np.take_along_axis(near, chosen, axis=1)
 
 
 def _unit(values: Values) -> Values:

@@ -32,7 +32,7 @@ from debias_cl.data.asked import choose
 from debias_cl.data.coloured_digits import FIXED, UNBIASED, Part, checked_rho, dataset_of
 from debias_cl.data.contract import CountLine, Dataset, DatasetSpec
 from debias_cl.data.idx import Digits
-from debias_cl.data.paint import colours_for, recolour
+from debias_cl.data.paint import colours_for
 from debias_cl.data.presets import BESIDE, FAST, GEOMETRY, JITTERED, PERMUTED, SLIM, stepped
 from debias_cl.data.splits import ranked
 from debias_cl.records import Texts
@@ -195,8 +195,6 @@ SPEC = DatasetSpec(
     fetch=fetch,
     extra={
         "looks_for": tuple(str(idx.FOLDER / name) for name in idx.MD5),
-        "recolour": recolour,
-        "recolour_attribute": "colour",
         "default_rho": DEFAULT_RHO,
     },
 )

@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,8 @@ def _rows(config: DataConfig, protocol: str) -> Rows:
         notes.append(f"{len(exclusions):,} of {len(names):,} rows have no picture or no split here")
     if protocol == "biascon" and label == "Blond_Hair":
         notes.append(_thin_not_blond_women(annotations, split))
-    notes += _persons(root / files.FOLDER / files.IDENTITY, annotations.ids, split)
+    annotations = _with_persons(annotations, root / files.FOLDER / files.IDENTITY)
+    notes += _in_two_splits(annotations, split)
     where = str(folder)
     pictures = [Picture(str(name), where, folder / str(name)) for name in annotations.ids]
     return Rows(annotations, split, pictures, exclusions, tuple(notes))
@@ -152,17 +154,27 @@ def _thin_not_blond_women(annotations: Annotations, split: Texts) -> str:
     )
 
 
-def _persons(path: Path, names: Texts, split: Texts) -> list[str]:
-    """Say whether one person stands in several splits, where the identities are known."""
+def _with_persons(annotations: Annotations, path: Path) -> Annotations:
+    """Add whom each picture shows, where the identities are known.
+
+    A picture that the file does not name is of a person of its own.
+    """
     if not path.is_file():
-        return []
+        return annotations
     person_of = files.read_pairs(path)
-    places: dict[str, set[str]] = {}
-    for name, place in zip(names, split, strict=True):
-        if place and name in person_of:
-            places.setdefault(person_of[str(name)], set()).add(str(place))
-    both = sum("train" in where and len(where) > 1 for where in places.values())
-    return [f"{both:,} of {len(places):,} persons stand in the training split and in another one"]
+    names = [person_of.get(str(name), f"unknown: {name}") for name in annotations.ids]
+    _, codes = np.unique(np.array(names), return_inverse=True)
+    return replace(annotations, persons=codes.astype(np.int64))
+
+
+def _in_two_splits(annotations: Annotations, split: Texts) -> list[str]:
+    """Say whether one person stands in several splits, where the identities are known."""
+    if annotations.persons is None:
+        return []
+    persons = {place: set(annotations.persons[split == place]) for place in SPLIT_OF.values()}
+    both = persons["train"] & (persons["validation"] | persons["test"])
+    total = len(set().union(*persons.values()))
+    return [f"{len(both):,} of {total:,} persons stand in the training split and in another one"]
 
 
 PUBLISHED_SPLITS = {"train": 162_770, "validation": 19_867, "test": 19_962}

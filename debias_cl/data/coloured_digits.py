@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from debias_cl.config import DataConfig
 from debias_cl.data.asked import choose
-from debias_cl.data.contract import Dataset, LabelledImages
+from debias_cl.data.contract import Dataset, LabelledImages, Recolour
 from debias_cl.data.idx import Digits
-from debias_cl.data.paint import RGB, VARIANTS, colours_for, paint
+from debias_cl.data.paint import RGB, VARIANTS, colours_for, paint, recolour
 from debias_cl.data.splits import ranked
 from debias_cl.errors import UsageError
 from debias_cl.records import Alignment, Annotations, Bools, Column, Texts
@@ -110,6 +111,7 @@ def dataset_of(
         std=(0.5, 0.5, 0.5),
         notes=(says, *notes),
         noun="digits",
+        recolour=Recolour("colour", partial(recolour, variant=variant)),
     )
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from debias_cl.config import DataConfig, Preset
 from debias_cl.errors import DataError
-from debias_cl.records import Annotations, Column, Exclusion
+from debias_cl.records import Annotations, Codes, Column, Exclusion
 
 SPLITS = ("train", "validation", "test")
 
@@ -33,6 +33,20 @@ class LabelledImages:
 
 
 @dataclass(frozen=True)
+class Recolour:
+    """How the value of an attribute can be changed in the picture itself.
+
+    Attributes:
+        attribute: its name.
+        paint: ((n, height, width, 3) uint8 pictures, (n,) their codes, the new code for all) ->
+            the same pictures with the new value.
+    """
+
+    attribute: str
+    paint: Callable[[npt.NDArray[np.uint8], Codes, int], npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A loaded data set under one protocol.
 
@@ -44,6 +58,7 @@ class Dataset:
         exclusions: every example left out, with the reason.
         notes: sentences that the report prints (coding of levels, known damage, deviations).
         noun: plural word for the examples in sentences ("images", "digits", "faces").
+        recolour: where an attribute can be changed in the pictures; None elsewhere.
     """
 
     name: str
@@ -55,6 +70,7 @@ class Dataset:
     exclusions: tuple[Exclusion, ...] = ()
     notes: tuple[str, ...] = ()
     noun: str = "images"
+    recolour: Recolour | None = None
 
     def split(self, name: str) -> LabelledImages:
         """Return a split.
