@@ -11,6 +11,7 @@ from debias_cl import __version__
 COMMANDS = {
     "train": ("debias_cl.train", "train an encoder with one objective on one data set; resumes"),
     "evaluate": ("debias_cl.evaluate", "an encoder on a data set -> metrics and HTML bias report"),
+    "audit": ("debias_cl.audit", "tables of predictions -> metrics and HTML bias report; no torch"),
     "benchmark": ("debias_cl.benchmark", "methods x data sets x seeds -> leaderboard; resumes"),
     "report": ("debias_cl.report", "draw a report again from its metrics.json"),
     "data": ("debias_cl.data_cli", "list the data sets, check their counts, fetch what may be"),

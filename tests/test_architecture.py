@@ -16,6 +16,7 @@ LAYERS = (
     ("errors", "files", "records", "registry", "config"),
     ("runs", "waists", "progress", "distributed", "randomness"),
     ("data", "losses"),
+    ("tables",),
     (
         "networks",
         "encoders",
@@ -26,21 +27,37 @@ LAYERS = (
         "knn",
         "dfr",
         "probe",
+        "remedies",
     ),
     ("optim", "step", "fit", "features"),
+    ("recolour",),
     ("resolve",),
     ("training", "sources"),
     ("metrics",),
+    ("representation",),
     ("checks",),
     ("sections",),
     ("document",),
-    ("pipeline",),
+    ("pipeline", "auditing"),
     ("cli",),
     ("suites", "train", "evaluate", "audit", "benchmark", "report", "data_cli", "__main__"),
 )
 """Data-flow order: a module imports only from its own layer or from layers before it."""
 
-TORCH_FREE = ("metrics", "checks", "sections", "waists", "records", "config", "report", "document")
+TORCH_FREE = (
+    "metrics",
+    "representation",
+    "checks",
+    "sections",
+    "waists",
+    "records",
+    "config",
+    "report",
+    "document",
+    "tables",
+    "auditing",
+    "audit",
+)
 
 
 def modules() -> dict[str, Path]:

@@ -22,12 +22,14 @@ class Cells:
         index: (n,) int32 codes into `texts`; -1 is an empty cell.
         trimmed: how many cells had spaces around their text.
         marked: how many cells were made empty because the user said that their text means missing.
+        rows: (n,) rows behind each cell where equal rows were counted together; None: one each.
     """
 
     texts: tuple[str, ...]
     index: npt.NDArray[np.int32]
     trimmed: int = 0
     marked: int = 0
+    rows: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -42,11 +44,14 @@ class Cells:
 
     def take(self, rows: npt.NDArray[Any]) -> Cells:
         """Return the cells at `rows` (integers or a mask); `texts` may then hold unused ones."""
-        return Cells(self.texts, self.index[rows])
+        behind = None if self.rows is None else self.rows[rows]
+        return Cells(self.texts, self.index[rows], rows=behind)
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each text stands in; texts in no row are left out."""
-        number = np.bincount(self.index[self.index >= 0], minlength=len(self.texts))
+        filled = self.index >= 0
+        behind = None if self.rows is None else self.rows[filled]
+        number = np.bincount(self.index[filled], behind, minlength=len(self.texts))
         return {text: int(n) for text, n in zip(self.texts, number, strict=True) if n}
 
     def rows_of(self, text: str) -> npt.NDArray[np.int64]:
@@ -61,7 +66,10 @@ class Cells:
 
 
 def encoded(
-    texts: Sequence[str], index: npt.NDArray[np.int32], missing: Sequence[str] = ()
+    texts: Sequence[str],
+    index: npt.NDArray[np.int32],
+    missing: Sequence[str] = (),
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> Cells:
     """Return cells from raw texts and codes: outer spaces trimmed, empty and missing texts as -1.
 
@@ -69,6 +77,7 @@ def encoded(
         texts: raw texts; several may become one when trimmed.
         index: (n,) codes into `texts`, -1 for an empty cell.
         missing: texts that the user says mean "missing".
+        rows: (n,) rows behind each cell; None: one each.
     """
     distinct: dict[str, int] = {}
     new = np.full(len(texts) + 1, -1, dtype=np.int32)  # the last one serves code -1
@@ -80,7 +89,9 @@ def encoded(
         marked[code] = text in missing and text != ""
         if text and not marked[code]:
             new[code] = distinct.setdefault(text, len(distinct))
-    return Cells(tuple(distinct), new[index], int(trimmed[index].sum()), int(marked[index].sum()))
+    behind = np.ones(len(index), np.int64) if rows is None else rows
+    changed = [int(behind[mask[index]].sum()) for mask in (trimmed, marked)]
+    return Cells(tuple(distinct), new[index], changed[0], changed[1], rows)
 
 
 def cells_of(values: Iterable[str | None], missing: Sequence[str] = ()) -> Cells:
@@ -106,6 +117,7 @@ class Table:
         blobs: binary columns (pictures in Parquet), name -> (n,) sequence of bytes or None.
         notes: what the reader recognised and did.
         exclusions: rows left out.
+        parts: first row and file name of each file, where several were joined.
     """
 
     source: str
@@ -115,13 +127,15 @@ class Table:
     blobs: Mapping[str, Sequence[bytes | None]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
+    parts: tuple[tuple[int, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def where(self, row: int) -> str:
         """Return "people.csv, line 4" for a row."""
-        return f"{self.source}, {self.unit} {self.lines[row]}"
+        source = next((name for first, name in self.parts[::-1] if first <= row), self.source)
+        return f"{source}, {self.unit} {self.lines[row]}"
 
     def column(self, name: str) -> Cells:
         """Return the cells of a column.

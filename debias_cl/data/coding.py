@@ -101,15 +101,26 @@ def code_label_and_prediction(
     """
     names, columns = (label[0], prediction[0]), (label[1], prediction[1])
     levels, (truth, predicted), notes = _share_levels(names, columns)
-    only = [
-        level
-        for code, level in enumerate(levels)
-        if (predicted == code).any() and not (truth == code).any()
-    ]
-    if only:
-        listed = ", ".join(f"'{level}'" for level in only)
-        notes += (f"predicted but never a label in '{label[0]}': {listed}",)
+    counts = {name: cells.counts() for name, cells in (label, prediction)}
+    mapping = level_map(text for found in counts.values() for text in found)
+    notes += only_predicted(label[0], mapping, counts)
     return Column(label[0], levels), truth, predicted, notes
+
+
+def only_predicted(
+    label: str, mapping: Mapping[str, str], counts: Mapping[str, Mapping[str, int]]
+) -> tuple[str, ...]:
+    """Say which levels are predicted and never a label.
+
+    Args:
+        label: name of the label column.
+        mapping: text -> level.
+        counts: column -> text -> rows, of the label and of every column of predictions.
+    """
+    true = {mapping[text] for text in counts[label]}
+    said = {mapping[text] for found in counts.values() for text in found}
+    only = [f"'{level}'" for level in natural_order(said - true)]
+    return (f"predicted but never a label in '{label}': {', '.join(only)}",) if only else ()
 
 
 def numeric(

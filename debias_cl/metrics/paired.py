@@ -48,8 +48,8 @@ def compare(a: Predictions, b: Predictions) -> dict[str, Value]:
     both = (first != "") & (second != "") & (truth != "")
     gained = both & (first == truth) & (second != truth)
     lost = both & (first != truth) & (second == truth)
-    out = {"accuracy": _row(gained, lost, both)}
-    return out | _over_cells(a, gained, lost, both)
+    counts = [np.where(mask, known.rows, 0) for mask in (gained, lost, both)]
+    return {"accuracy": _row(*(int(n.sum()) for n in counts))} | _over_cells(a, counts)
 
 
 def _order(a: Annotations, b: Annotations) -> Ints:
@@ -66,9 +66,8 @@ def _order(a: Annotations, b: Annotations) -> Ints:
     return order
 
 
-def _row(gained: npt.NDArray[np.bool_], lost: npt.NDArray[np.bool_], both: Ints) -> Value:
-    """Return the paired difference over rows."""
-    b, c, n = int(gained.sum()), int(lost.sum()), int(both.sum())
+def _row(b: int, c: int, n: int) -> Value:
+    """Return the paired difference over n rows: b gained, c lost."""
     if n == 0:
         return undefined("no row is predicted by both", 0)
     one = np.array([[b], [c], [n], [1]], np.float64)
@@ -77,13 +76,12 @@ def _row(gained: npt.NDArray[np.bool_], lost: npt.NDArray[np.bool_], both: Ints)
     return defined(value, low, high, n, "Tango's score interval", gained=b, lost=c, p=p)
 
 
-def _over_cells(
-    a: Predictions,
-    gained: npt.NDArray[np.bool_],
-    lost: npt.NDArray[np.bool_],
-    both: npt.NDArray[np.bool_],
-) -> dict[str, Value]:
-    """Return the paired differences of means over cells of the first attribute."""
+def _over_cells(a: Predictions, rows: list[Ints]) -> dict[str, Value]:
+    """Return the paired differences of means over cells of the first attribute.
+
+    Args:
+        rows: (n,) rows gained, lost and predicted by both, of each entry.
+    """
     if not a.annotations.attributes:
         return {name: undefined(NO_ATTRIBUTE) for name in NAMES[1:]}
     column = a.annotations.attributes[0]
@@ -96,7 +94,11 @@ def _over_cells(
     flat = np.full((len(column.levels), len(table.classes)), -1)
     flat[cells.places[:, 0], cells.places[:, 1]] = np.arange(len(cells.names))
     cell = flat[a.annotations.groups[column.name], place]
-    counts = [np.bincount(cell[m], minlength=len(cells.names)) for m in (gained, lost, both)]
+    judged = a.annotations.truth >= 0  # an entry without truth has no cell
+    counts = [
+        np.bincount(cell[judged], n[judged], minlength=len(cells.names)).astype(np.int64)
+        for n in rows
+    ]
     everything = np.ones(len(cells.names), np.bool_)
     out = {"unbiased_accuracy": _mean(cells, everything, counts)}
     for name, side in (("aligned_accuracy", True), ("conflict_accuracy", False)):

@@ -1,0 +1,83 @@
+"""`python -m debias_cl.audit`: tables of predictions -> metrics and an HTML report; no torch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from debias_cl.cli import MetricOptions, Repeated, flat, listed, run_command
+
+
+@dataclass(frozen=True)
+class AuditOptions(MetricOptions):
+    """Audit predictions of any system: group metrics with uncertainty, and an HTML bias report.
+
+    A row of the table is an example: its label, what was predicted, its score, its groups.
+    """
+
+    predictions: Repeated = field(default=(), kw_only=True)
+    """CSV or Parquet files, or patterns of them, all with the same columns."""
+    counts: Repeated = field(default=(), kw_only=True)
+    """Instead: a table that was counted already, a row a group of alike examples."""
+    count_column: str = field(default="n", kw_only=True)
+    """Column of --counts that says how many examples a row stands for."""
+    label: str = field(default="", kw_only=True)
+    """Column of the truth; several with commas give a report each. Without: what needs no truth."""
+    prediction: str = field(default="", kw_only=True)
+    """Column of the predicted level; several models with commas, the first one leads."""
+    score: str = field(default="", kw_only=True)
+    """Column of the score of the positive level; alone, it selects at --threshold and above."""
+    bias_attr: str = field(default="", kw_only=True)
+    """Columns whose groups are compared, with commas."""
+    positive: str = field(default="", kw_only=True)
+    """Level that counts as the favourable outcome. Default: 1, True, yes, else the last."""
+    missing: str = field(default="", kw_only=True)
+    """Texts that mean "missing" besides the empty cell, with commas (NA,None)."""
+    weight: str = field(default="", kw_only=True)
+    """Column with the weight of each row."""
+    cluster_by: str = field(default="", kw_only=True)
+    """Column that says whose a row is, where a person has several."""
+    out: str = field(default="reports", kw_only=True)
+    """Folder in which the report's own folder is made."""
+    name: str = field(default="", kw_only=True)
+    """Name of the report's own folder. Default: the file's and the label's."""
+
+
+def audit(options: AuditOptions) -> int:
+    """Audit, write the reports, print the summary and where everything is."""
+    from rich.console import Console
+
+    from debias_cl import auditing
+    from debias_cl.sections.terminal import summary
+
+    console = Console()
+    request = auditing.TableRequest(
+        predictions=flat(options.predictions),
+        counts=flat(options.counts),
+        count_column=options.count_column,
+        labels=listed(options.label),
+        prediction=listed(options.prediction),
+        score=listed(options.score),
+        bias_attr=listed(options.bias_attr),
+        positive=options.positive,
+        missing=listed(options.missing),
+        weight=options.weight,
+        cluster_by=options.cluster_by,
+        out=options.out,
+        name=options.name,
+        settings=options.settings(),
+    )
+    for one in auditing.audit(request):
+        console.print(summary(one.document))
+        console.print(f"report: {one.report}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    return run_command(AuditOptions, audit, "python -m debias_cl.audit", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
