@@ -35,11 +35,19 @@ class Judged:
         encoder: the `encoder` object of the document (name, objective, judge, seed, ...).
         predictions: one row a test example.
         training: lines of the run's log; empty for a checkpoint.
+        paired: the same predictions in entries that every judged model shares, where each model's
+            own entries differ (scores counted in bins); None: `predictions` has the same entries.
     """
 
     encoder: Mapping[str, Any]
     predictions: Predictions
     training: Sequence[Mapping[str, Any]] = ()
+    paired: Predictions | None = None
+
+    @property
+    def comparable(self) -> Predictions:
+        """The predictions that are compared entry by entry."""
+        return self.predictions if self.paired is None else self.paired
 
 
 def describe_dataset(dataset: Dataset, spec: DatasetSpec, title: str = "") -> dict[str, Any]:
@@ -125,7 +133,7 @@ def assemble(
         "beside": [
             {
                 **_measured(other, settings),
-                "paired": compare(audited.predictions, other.predictions),
+                "paired": compare(audited.comparable, other.comparable),
             }
             for other in beside
         ],
@@ -139,7 +147,12 @@ def assemble(
 
 def _measured(judged: Judged, settings: Settings) -> dict[str, Any]:
     part = measure(judged.predictions, settings)
-    return {"encoder": dict(judged.encoder), **part, "training": list(judged.training)}
+    return {
+        "encoder": dict(judged.encoder),
+        **part,
+        "notes": list(judged.predictions.notes),
+        "training": list(judged.training),
+    }
 
 
 def write_report(document: Mapping[str, Any], folder: Path) -> Path:
