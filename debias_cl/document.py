@@ -9,7 +9,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from debias_cl.data.contract import Dataset, DatasetSpec
 from debias_cl.files import write_atomic
 from debias_cl.metrics import Settings, compare, measure
 from debias_cl.records import Annotations, Predictions, to_json
+from debias_cl.remedies import Tried
 from debias_cl.sections.html import render
 
 SCHEMA = "debias_cl.metrics/1"
@@ -35,6 +36,7 @@ class Judged:
         encoder: the `encoder` object of the document (name, objective, judge, seed, ...).
         predictions: one row a test example.
         training: lines of the run's log; empty for a checkpoint.
+        remedies: what was tried on its features; empty where nothing was.
         paired: the same predictions in entries that every judged model shares, where each model's
             own entries differ (scores counted in bins); None: `predictions` has the same entries.
     """
@@ -42,6 +44,7 @@ class Judged:
     encoder: Mapping[str, Any]
     predictions: Predictions
     training: Sequence[Mapping[str, Any]] = ()
+    remedies: Sequence[Tried] = ()
     paired: Predictions | None = None
 
     @property
@@ -141,6 +144,8 @@ def assemble(
         "provenance": dict(provenance),
         "settings": settings.to_dict(),
     }
+    if audited.remedies:
+        document["remedies"] = _remedies(audited, settings)
     document["findings"] = [one.to_dict() for one in run_checks(document, settings.thresholds)]
     return document
 
@@ -153,6 +158,33 @@ def _measured(judged: Judged, settings: Settings) -> dict[str, Any]:
         "notes": list(judged.predictions.notes),
         "training": list(judged.training),
     }
+
+
+REMEDY_GAPS = ("equal_opportunity", "equalized_odds", "accuracy", "demographic_parity")
+REMEDY_PERMUTATIONS = 999
+
+
+def _remedies(audited: Judged, settings: Settings) -> dict[str, Any]:
+    """Return what came of every remedy: its accuracies, and its gaps by the first attribute."""
+    attribute = audited.predictions.annotations.attributes[0].name
+    few = replace(settings, permutations=min(settings.permutations, REMEDY_PERMUTATIONS))
+    tried = []
+    for one in audited.remedies:
+        entry: dict[str, Any] = {
+            "name": one.remedy.title,
+            "says": one.remedy.says,
+            "uses": one.remedy.uses,
+            "reason": one.reason or None,
+        }
+        if one.predictions is not None:
+            found = measure(one.predictions, few)
+            gaps = found["disparities"][attribute]
+            names = [f"{name}_difference" for name in REMEDY_GAPS]
+            kept = {name: gaps[name] for gap in names for name in (gap, f"{gap}_min_group")}
+            entry |= {"overall": found["overall"], "disparities": {attribute: kept}}
+            entry["paired"] = compare(one.predictions, audited.predictions)
+        tried.append(entry)
+    return {"attribute": attribute, "tried": tried}
 
 
 def write_report(document: Mapping[str, Any], folder: Path) -> Path:

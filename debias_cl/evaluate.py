@@ -43,6 +43,9 @@ class EvaluateOptions(DataOptions, MetricOptions):
     """Folder in which the report's own folder is made."""
     runs: str = field(default="runs", kw_only=True)
     """Folder in which runs are looked for and made."""
+    remedies: bool = field(default=True, kw_only=True)
+    """Try other last layers and thresholds on the same features, for section 10; --no-remedies
+    leaves them out."""
     set: Repeated = field(default=(), kw_only=True)
     """Single settings over the preset, as fit.epochs=3; repeatable."""
 
@@ -68,6 +71,7 @@ def evaluate(options: EvaluateOptions) -> int:
             runs=options.runs,
             overrides=flat(options.set),
             settings=options.settings(),
+            remedies=options.remedies,
         )
     )
     return 0

@@ -25,6 +25,7 @@ from debias_cl.features import extract, own_classifier_predictions
 from debias_cl.metrics import Settings
 from debias_cl.probe import predict
 from debias_cl.records import default_positive
+from debias_cl.remedies import Tried, try_all
 from debias_cl.resolve import beside_configs, resolve, resolve_data, run_name
 from debias_cl.runs import Run, newest_finished, provenance
 from debias_cl.sections.terminal import summary
@@ -54,6 +55,8 @@ class Request:
     runs: str = "runs"
     overrides: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    remedies: bool = True
+    """Whether what could help is tried on the audited encoder's features."""
 
 
 def evaluate(request: Request) -> Path:
@@ -240,7 +243,9 @@ def _judge(
         return
     features.save(folder / f"features{stem}.safetensors")
     positive = _positive(dataset, request)
-    for judge, probe in _judges(source, dataset, request):
+    judges = list(_judges(source, dataset, request))
+    first = judges[0][0]
+    for judge, probe in judges:
         tail = "" if judge == "linear probe" else "-" + judge.replace(" ", "_")
         if probe is None:
             assert source.objective is not None
@@ -251,8 +256,11 @@ def _judge(
             predictions = predict(features, probe, dataset.test_split, *positive, request.seed)
         predictions.save(folder / f"predictions{stem}{tail}.parquet")
         control = probe is not None and probe.balanced
+        tried: tuple[Tried, ...] = ()
+        if main and request.remedies and judge == first and predictions.annotations.attributes:
+            tried = tuple(try_all(features, dataset.test_split, positive, request.seed))
         encoder = {**source.description, "judge": judge, "control": control}
-        yield Judged(encoder, predictions, source.training)
+        yield Judged(encoder, predictions, source.training, tried)
 
 
 def _judges(
