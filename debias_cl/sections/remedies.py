@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
-from debias_cl.checks.text import clean, share
+from debias_cl.checks.text import clean
 from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure, Panel, Scale, ticks
 from debias_cl.sections.measures import measures
@@ -26,6 +27,9 @@ from debias_cl.sections.table import (
 )
 
 EQUALIZED = "equalized_odds_difference"
+CROWDED = 22
+"""Pixels between two marks below which their numbers stand on different sides."""
+NONE = Cell(Markup("–"), Markup(' class="r"'))
 NOTE = (
     "The difference of accuracy is to the first row, on the same rows, with Tango's interval. "
     "Fitted on training or validation rows, judged on the test rows."
@@ -65,7 +69,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
     return {
         "tables": [table],
         "figures": [_figure(document, tried, gap)] if len(tried) > 1 else [],
-        "says": [f"{line.number}: {line.small}" for line in lines[1:]],
+        "says": [line.small for line in lines[1:]],
     }
 
 
@@ -99,7 +103,7 @@ def _row(line: Line, attribute: str, gap: str, width: int) -> list[Cell]:
     if line.reason:
         return [head, words(f"not tried: {line.reason}"), *[Cell(Markup(""))] * (width - 2)]
     of = line.node / "disparities" / attribute
-    paired = words("–") if line.paired is None else points_cell(line.paired / "accuracy")
+    paired = NONE if line.paired is None else points_cell(line.paired / "accuracy")
     return [
         head,
         share_cell(line.node / "overall" / "accuracy"),
@@ -115,7 +119,7 @@ def _gaps(gap: str) -> tuple[str, ...]:
 
 
 def _called(document: Document, gap: str) -> str:
-    return measures(Names(document))[gap.removesuffix("_difference")][1]
+    return measures(Names(document))[gap.removesuffix("_difference")][0]
 
 
 def _figure(document: Document, lines: Sequence[Line], gap: str) -> Figure:
@@ -137,19 +141,28 @@ def _figure(document: Document, lines: Sequence[Line], gap: str) -> Figure:
 def _scatter(spots: Sequence[tuple[Line, float, float]], figure: str, told: str) -> Markup:
     highest = max((x for _, x, _ in spots), default=0.1)
     end = max(0.1, min(1.0, (int(highest * 10) + 1) / 10))
-    low = max(0.0, int(min((y for _, _, y in spots), default=0.0) * 10 - 0.5) / 10)
-    along, up = Scale(0, end, 44, 330, ticks(0, end)), Scale(low, 1, 176, 10, ticks(low, 1))
+    low, high = _ends([y for _, _, y in spots])
+    along, up = Scale(0, end, 40, 330, ticks(0, end)), Scale(low, high, 176, 10, ticks(low, high))
     panel = Panel(206)
     for tick in up.ticks:
         panel.line([along.left, along.right], [up(tick)] * 2, "line", width=1)
-        panel.text(38, up(tick), share(tick), token="muted", anchor="right")
+        panel.text(34, up(tick), f"{tick * 100:.0f}%", token="muted", anchor="right")
     for tick in along.ticks:
         panel.text(along(tick), 187, f"{tick * 100:.0f}", token="muted", anchor="center")
     panel.text((along.left + along.right) / 2, 200, "gap, points", token="muted", anchor="center")
-    for line, x, y in spots:
-        panel.mark(along(x), up(y), "run" if line.paired is None else "ref")
-        panel.text(along(x) + 8, up(y) - 7, str(line.number))
+    above, last = True, -math.inf
+    for line, x, y in sorted(spots, key=lambda spot: spot[1]):
+        above = not above if along(x) - last < CROWDED else True
+        last = along(x)
+        panel.mark(last, up(y), "run" if line.paired is None else "ref")
+        panel.text(last, up(y) - 11 if above else up(y) + 12, str(line.number), anchor="center")
     return panel.svg(figure, "Scatter chart: accuracy against the gap", told)
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """Return round ends of an axis that leave room above and below."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    return max(0.0, math.floor(low * 20 - 0.5) / 20), min(1.0, math.ceil(high * 20 + 0.5) / 20)
 
 
 SPEC = SectionSpec(number=10, title="What could help", template="remedies.html.j2", context=context)
