@@ -8,17 +8,19 @@ by the training set's shares.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from debias_cl.metrics import combinations, extremes, rates
-from debias_cl.metrics.counts import CountTable
-from debias_cl.metrics.proportions import Interval, share
-from debias_cl.metrics.values import NO_LABEL, Value, defined, proportions, rows, undefined
+from debias_cl.metrics import contrasts, extremes, rates
+from debias_cl.metrics.counts import CountTable, Table
+from debias_cl.metrics.proportions import Counts, Interval, share
+from debias_cl.metrics.sizes import weighed
+from debias_cl.metrics.tally import Read, Tally, plain
+from debias_cl.metrics.values import NO_LABEL, Value, defined, rated, rows, undefined
 from debias_cl.records import Alignment, Predictions
 
 Bools = npt.NDArray[np.bool_]
@@ -42,16 +44,35 @@ class Cells:
         table: the counts they come from.
         names: one {label: level, attribute: level} a cell.
         places: (cells, 2) positions (group, class).
-        right, n: (cells,) counts.
+        tally: (cells,) rows predicted right, of the rows judged.
         aligned: one True, False or None (not known) a cell.
     """
 
     table: CountTable
     names: tuple[Mapping[str, str], ...]
     places: npt.NDArray[np.int64]
-    right: npt.NDArray[Any]
-    n: npt.NDArray[Any]
+    tally: Tally
     aligned: tuple[bool | None, ...]
+
+    @property
+    def right(self) -> Counts:
+        """(cells,) rows predicted right, as formulas take them."""
+        return self.tally.x
+
+    @property
+    def n(self) -> Counts:
+        """(cells,) sizes, as formulas take them."""
+        return self.tally.n
+
+    @property
+    def rows(self) -> Counts:
+        """(cells,) rows judged."""
+        return self.tally.rows
+
+    def read(self, read: Read[CountTable]) -> Tally:
+        """Return (cells,) successes and sizes; `read` gives them as (groups, classes)."""
+        flat = self.places[:, 0] * len(self.table.classes) + self.places[:, 1]
+        return self.table.tally(read).take(flat)
 
     def which(self, aligned: bool) -> Bools:
         """Return the (cells,) mask of the aligned or of the conflicting cells."""
@@ -82,19 +103,13 @@ def cells_of(table: CountTable, alignment: Alignment | None) -> Cells:
     """Return the cells of a count table; cells without rows are kept."""
     if table.label is None:
         empty = np.zeros(0, np.int64)
-        return Cells(table, (), np.zeros((0, 2), np.int64), empty, empty, ())
+        return Cells(table, (), np.zeros((0, 2), np.int64), plain(empty, empty), ())
     grid = [(g, y) for y in table.known for g in range(len(table.groups))]
     places = np.array(grid, np.int64).reshape(-1, 2)
-    group, label = places[:, 0], places[:, 1]
     names = tuple({table.label: table.classes[y], **table.groups[g]} for g, y in grid)
-    return Cells(
-        table,
-        names,
-        places,
-        table.table[group, label, label],
-        table.table[group, label].sum(1),
-        tuple(_aligned(table, g, y, alignment) for g, y in grid),
-    )
+    aligned = tuple(_aligned(table, g, y, alignment) for g, y in grid)
+    cells = Cells(table, names, places, plain(places[:, 0], places[:, 0]), aligned)
+    return replace(cells, tally=cells.read(CELL_RATES["accuracy"]))
 
 
 def _aligned(table: CountTable, group: int, label: int, by: Alignment | None) -> bool | None:
@@ -112,7 +127,7 @@ def mean_over(cells: Cells, keep: Bools, void: str) -> Value:
     if not len(chosen):
         return undefined(void, left_out=[])
     names = [dict(cells.names[i]) for i in chosen]
-    found = rates.mean_of_cells(cells.right[None, chosen], cells.n[None, chosen], names, void)[0]
+    found = rates.mean_of_cells(cells.tally.take(chosen).row(), names, void)[0]
     return {**found, "left_out": found.get("left_out", [])}
 
 
@@ -125,8 +140,8 @@ def contrast(cells: Cells) -> Value:
             word = "aligned" if side else "conflicting"
             return undefined(f"no rows in {word} cells")
         weights[used] = sign / used.sum()
-    value, low, high = combinations.linear(cells.right, cells.n, weights)
-    return defined(value, low, high, cells.n[weights != 0].sum(), combinations.METHOD)
+    found = contrasts.linear(cells.tally, weights)
+    return rates.contrasted(cells.tally, found, 0, cells.rows[weights != 0].sum())
 
 
 def _smallest(cells: Cells, keep: Bools, reason: str) -> Value:
@@ -137,15 +152,16 @@ def _smallest(cells: Cells, keep: Bools, reason: str) -> Value:
     value = share(cells.right[chosen], cells.n[chosen])
     worst = int(chosen[value.argmin()])
     low, high, least = extremes.worst_group(cells.right[chosen], cells.n[chosen])
-    method = "at least, at most of the smallest true rate (F7)"
-    name = dict(cells.names[worst])
-    return defined(value.min(), low, high, cells.n[worst], method, cell=name, at_least=float(least))
+    method = cells.tally.method("at least, at most of the smallest true rate (F7)")
+    extra: Value = {"cell": dict(cells.names[worst]), "at_least": float(least)}
+    extra |= cells.tally.beside(cells.n[worst])
+    return defined(value.min(), low, high, cells.rows[worst], method, **extra)
 
 
 def worst(cells: Cells, min_group: int, word: str = "cell") -> Value:
     """Return the smallest cell of at least `min_group` rows, the unfiltered one beside it."""
     few = f"no {word} has {min_group} rows"
-    filtered = _smallest(cells, cells.n >= max(min_group, 1), few)
+    filtered = _smallest(cells, (cells.rows >= max(min_group, 1)) & (cells.n > 0), few)
     return {**filtered, "unfiltered": _smallest(cells, cells.n > 0, "no rows")}
 
 
@@ -200,6 +216,20 @@ def without_cells() -> dict[str, Value]:
     return {name: undefined(NO_ATTRIBUTE) for name in NAMES}
 
 
+def _judged(table: CountTable) -> Table:
+    """Return (groups, classes) rows with a prediction."""
+    return np.asarray(table.table.sum(2))
+
+
+CELL_RATES: Mapping[str, Read[CountTable]] = {
+    "accuracy": rates.BY_CLASS["true_positive_rate"],
+    "error_rate": rates.BY_CLASS["false_negative_rate"],
+    "selection_rate": lambda table: (table.table[:, :, table.positive], _judged(table)),
+    "missing_prediction_rate": lambda table: (table.missing, table.missing + _judged(table)),
+}
+SMALLEST = 1e-300
+
+
 def cell_entries(cells: Cells, interval: Interval) -> list[Value]:
     """Return the entries of `cells`: each cell's rates and where its errors go."""
     table, (group, label) = cells.table, cells.places.T
@@ -207,23 +237,19 @@ def cell_entries(cells: Cells, interval: Interval) -> list[Value]:
         return []
     predicted = table.table[group, label]
     missing = table.missing[group, label]
-    columns: dict[str, Sequence[Value]] = {
-        "accuracy": proportions(cells.right, cells.n, interval, rates.NO_ROWS),
-        "error_rate": proportions(cells.n - cells.right, cells.n, interval, rates.NO_ROWS),
-        "selection_rate": proportions(
-            predicted[:, table.positive], cells.n, interval, rates.NO_ROWS
-        ),
-        "missing_prediction_rate": proportions(missing, missing + cells.n, interval, rates.NO_ROWS),
+    found = {
+        name: rated(cells.read(read), interval, rates.NO_ROWS) for name, read in CELL_RATES.items()
     }
-    total = max(float(cells.n.sum()), 1.0)
+    weight = weighed(table.table, table.design)[group, label].sum(1)
+    shares = weight / max(float(weight.sum()), SMALLEST if table.design else 1.0)
     return [
         {
             "attribute": table.name,
             "group": dict(cells.names[i]),
-            "n": rows(cells.n[i]),
-            "share": float(cells.n[i] / total),
+            "n": rows(cells.rows[i]),
+            "share": float(shares[i]),
             "aligned": cells.aligned[i],
-            **{name: column[i] for name, column in columns.items()},
+            **{name: column[i] for name, column in found.items()},
             "predicted": _answers(table.classes, predicted[i]),
             "missing_predictions": rows(missing[i]),
         }

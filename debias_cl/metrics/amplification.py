@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from debias_cl.metrics import draws, null
+from debias_cl.metrics import draws, null, shuffles
 from debias_cl.metrics.compared import (
     ONE_GROUP,
     Compared,
@@ -20,10 +20,12 @@ from debias_cl.metrics.compared import (
     not_comparable,
 )
 from debias_cl.metrics.counts import CountTable
+from debias_cl.metrics.design import Design
 from debias_cl.metrics.proportions import Array, share
 from debias_cl.metrics.settings import Settings
+from debias_cl.metrics.sizes import effective, weighed
 from debias_cl.metrics.values import Value, finite, rows
-from debias_cl.metrics.views import View
+from debias_cl.metrics.views import View, layered
 
 Reference = npt.NDArray[np.float64]
 Statistic = Callable[[npt.NDArray[Any]], Array]
@@ -107,15 +109,26 @@ def amplification(
     if keep.sum() < 2:
         return blank(ONE_GROUP, outside)
     reference = _reference(table, training, keep)
-    counts = table.table[keep].astype(np.float64)
+    counts = weighed(table.table, table.design)[keep].astype(np.float64)
     value = float(zhao(counts, reference))
     named = "truth of these rows" if reference is None else "training set"
     if np.isnan(value):
         return blank("a class is never predicted or never true", outside, reference=named)
     seed = settings.seeds(table.name, "amplification")
-    low_high = draws.dirichlet(counts, lambda t: zhao(t, reference), seed)
+    joint = effective(*_joint(table))[keep].reshape(counts.shape)
+    total = None if table.design is None else counts.sum((1, 2))
+    low_high = draws.dirichlet(joint, lambda t: zhao(t, reference), seed, sizes=total)
     out = blank("", outside, reference=named, directional=finite(directional(counts)))
-    return out | _simulated(value, low_high, counts.sum(), int(keep.sum()))
+    return out | _simulated(value, low_high, table.n[keep].sum(), int(keep.sum()))
+
+
+def _joint(table: CountTable) -> tuple[Array, Design[Array] | None]:
+    """Return true x predicted as the outcomes of one stratum, and its layers."""
+
+    def flat(layer: CountTable) -> Array:
+        return np.asarray(layer.table.reshape(len(layer.table), 1, -1), np.float64)
+
+    return flat(table), None if table.design is None else table.design.map(flat)
 
 
 def _simulated(value: float, low_high: tuple[float, float] | None, n: Any, groups: int) -> Value:
@@ -139,11 +152,12 @@ def mean_gap(rates: Array) -> Array:
     return np.asarray((ordered * (2 * np.arange(g) - g + 1)).sum(-1), np.float64)
 
 
-def _right_by_label(table: CountTable) -> View:
+@layered
+def _right_by_label(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view of right and wrong within each true class."""
     right = np.diagonal(table.table, axis1=1, axis2=2)
     view = np.stack([right, table.table.sum(2) - right], -1)
-    picks = tuple(null.Pick("recall", table.classes[y], (y,), 0) for y in table.known)
+    picks = tuple(null.Pick(rates[0], table.classes[y], (y,), 0) for y in table.known)
     return View(view, picks, tuple(f"no rows with {table.label} = {p.level}" for p in picks))
 
 
@@ -169,7 +183,7 @@ def mean_pair(table: CountTable, least: int, settings: Settings) -> Value:
     """
     if reason := not_comparable(table):
         return blank(reason)
-    view = _right_by_label(table)
+    view = _right_by_label(table, ("recall",))
     parts = compared(view, least)
     outside = left_out(table, parts, least)
     usable = [part for part in parts if part.mask.sum() >= 2]
@@ -177,10 +191,10 @@ def mean_pair(table: CountTable, least: int, settings: Settings) -> Value:
         alone = (table.n > 0).sum() < 2
         return blank(ONE_GROUP if alone else "no label has two groups to compare", outside)
     statistic, seed = _statistic(usable), settings.seeds(table.name, "mean_pair")
-    value = float(statistic(view.table[None])[0])
-    low_high = draws.dirichlet(view.table, statistic, seed)
+    value = float(statistic(weighed(view.table, view.design)[None])[0])
+    low_high = draws.dirichlet(effective(view.table, view.design), statistic, seed)
     lead = max(usable, key=lambda part: float(np.nanmax(part.rates) - np.nanmin(part.rates)))
-    size = sum(part.counts[1].sum() for part in usable)
+    size = sum(part.rows[part.mask].sum() for part in usable)
     out = blank("", outside, label=lead.pick.level)
     out |= _simulated(value, low_high, size, int(lead.mask.sum()))
     out |= _mean_pair_chance(view, parts, value, statistic, settings, seed)
@@ -199,20 +213,21 @@ def _mean_pair_chance(
     seed: list[int],
 ) -> Value:
     """Return what groups shuffled within each label show."""
-    if max(int(part.n.sum()) for part in parts) >= null.LARGEST:
+    if max(int(part.rows.sum()) for part in parts) >= null.LARGEST:
         return {}
     keep = np.zeros(view.table.shape[:2], np.bool_)
     for part in parts:
         keep[:, part.pick.strata] = part.mask[:, None]
-    count = null.replicates(view.table, settings.permutations)
-    drawn = null.shuffled(view.table, keep, count, seed)
+    found = shuffles.shuffle(view, keep, settings.permutations, seed)
     usable = [part for part in parts if part.mask.sum() >= 2]
-    gaps = statistic(drawn)
+    gaps = statistic(found.drawn)
     picks, masks = [part.pick for part in usable], [part.mask for part in usable]
-    chance = null.chance(drawn, picks, masks, view.table)
+    chance = null.chance(found.drawn, picks, masks, found.observed, found.fixed)
+    shown = {} if found.unit == shuffles.ROWS else {"shuffled": found.unit}
     return {
         "null95": float(np.quantile(gaps, 0.95, method="inverted_cdf")),
         "p": None if chance is None else chance.p,
         "adjusted": float(max(0.0, value**2 - float((gaps**2).mean())) ** 0.5),
-        "permutations": count,
+        "permutations": len(found.drawn),
+        **shown,
     }

@@ -107,7 +107,8 @@ def difference(
     """
     x, n = np.stack([x1, x2], -1), np.stack([n1, n2], -1)
     total = np.asarray(n.sum(-1), np.float64)
-    return linear(x, n, np.array([1.0, -1.0]), z, total / (total - 1))
+    factor = total / np.maximum(total - 1, total / 2)  # effective sizes may be below 1
+    return linear(x, n, np.array([1.0, -1.0]), z, factor)
 
 
 def linear_test(x: Counts, n: Counts, c: Counts) -> Array:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from debias_cl.metrics import null
 from debias_cl.metrics.counts import CountTable
-from debias_cl.metrics.proportions import share
+from debias_cl.metrics.proportions import Counts, share
+from debias_cl.metrics.tally import Tally
 from debias_cl.metrics.values import NO_LABEL, Value, rows, undefined
 from debias_cl.metrics.views import View
 
@@ -21,13 +22,34 @@ ONE_GROUP = "not applicable: one group only"
 
 @dataclass(frozen=True)
 class Compared:
-    """One rate of one class over the groups, and which of them are compared."""
+    """One rate of one class over the groups, and which of them are compared.
+
+    Attributes:
+        pick: which rate.
+        tally: successes and sizes of the groups, effective where rows are not all alike.
+        mask: (groups,) who is compared: enough rows, and not all of them of one person.
+        empty: why a group without rows in the denominator has no value.
+    """
 
     pick: null.Pick
-    x: null.Ints
-    n: null.Ints
+    tally: Tally
     mask: Mask
     empty: str
+
+    @property
+    def x(self) -> Counts:
+        """(groups,) successes."""
+        return self.tally.x
+
+    @property
+    def n(self) -> Counts:
+        """(groups,) sizes of the denominators as formulas take them."""
+        return self.tally.n
+
+    @property
+    def rows(self) -> Counts:
+        """(groups,) rows in the denominators."""
+        return self.tally.rows
 
     @property
     def rates(self) -> npt.NDArray[np.float64]:
@@ -35,8 +57,8 @@ class Compared:
         return np.where(self.mask, share(self.x, self.n), np.nan)
 
     @property
-    def counts(self) -> tuple[null.Ints, null.Ints]:
-        """Counts of the compared groups."""
+    def counts(self) -> tuple[Counts, Counts]:
+        """Successes and sizes of the compared groups."""
         return self.x[self.mask], self.n[self.mask]
 
 
@@ -53,8 +75,9 @@ def compared(view: View, least: int) -> list[Compared]:
     """Return every rate of a view with its counts and the groups of at least `least` rows."""
     out = []
     for pick, empty in zip(view.picks, view.empty, strict=True):
-        x, n = pick.read(view.table)
-        out.append(Compared(pick, x, n, n >= max(least, 1), empty))
+        found = view.tally(pick)
+        enough = (found.rows >= max(least, 1)) & ~found.lonely
+        out.append(Compared(pick, found, enough, empty))
     return out
 
 
@@ -64,15 +87,23 @@ def left_out(table: CountTable, parts: Sequence[Compared], least: int) -> list[V
     for part in parts:
         about = f", {part.pick.rate}" if len(parts) > 1 else ""
         for i in np.flatnonzero(~part.mask):
-            reason = (part.empty if part.n[i] == 0 else few(part.n[i], least)) + about
-            group = {"group": dict(table.groups[i]), "n": rows(part.n[i]), "reason": reason}
+            reason = _why(part, int(i), least) + about
+            group = {"group": dict(table.groups[i]), "n": rows(part.rows[i]), "reason": reason}
             out.setdefault((int(i), reason), group)
     return list(out.values())
 
 
+def _why(part: Compared, place: int, least: int) -> str:
+    """Return why a group is not compared."""
+    if part.rows[place] == 0:
+        return part.empty
+    enough = part.rows[place] >= max(least, 1)
+    return "all rows are of one person" if enough else few(part.rows[place], least)
+
+
 def end(table: CountTable, part: Compared, place: int) -> Value:
     """Return the group at one end of a gap: who, on how many rows, at what rate."""
-    size, value = rows(part.n[place]), float(part.rates[place])
+    size, value = rows(part.rows[place]), float(part.rates[place])
     return {"group": dict(table.groups[place]), "n": size, "value": value}
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from debias_cl.errors import UsageError, did_you_mean
+from debias_cl.metrics.design import Design, design_of
+from debias_cl.metrics.tally import Read, Tally, tally
 from debias_cl.records import Column, Predictions, natural_order
 
 Table = npt.NDArray[Any]
@@ -39,6 +41,8 @@ class CountTable:
         missing: (groups, classes) or (groups, 1) rows without a prediction.
         unlabelled: (groups,) rows whose truth is missing; in no rate.
         combinations_left_out: combinations of levels without rows that are not among `groups`.
+        design: the same table of weights and of persons (their `groups` are empty); None where
+            every row counts once. Read rates with `tally`, which honours it.
     """
 
     name: str
@@ -52,6 +56,7 @@ class CountTable:
     missing: Table
     unlabelled: Table
     combinations_left_out: int = 0
+    design: Design[CountTable] | None = None
 
     @property
     def n(self) -> Table:
@@ -73,17 +78,39 @@ class CountTable:
         """Classes that are each taken as "positive": one if binary, else all of them."""
         return (self.positive,) if self.binary else tuple(range(len(self.classes)))
 
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """(groups,) each group's share of the judged rows, by weight where rows carry weights."""
+        weight = self.design.weight if self.design else None
+        size = (self if weight is None else weight).n
+        return np.asarray(size / max(float(size.sum()), 1.0 if weight is None else 1e-300))
+
+    def tally(self, read: Read[CountTable]) -> Tally:
+        """Return successes and sizes of the groups, effective where rows are not all alike.
+
+        Args:
+            read: (groups, ...) successes and sizes of a table, linear in it.
+        """
+        return tally(self, self.design, read)
+
     def overall(self) -> CountTable:
         """Return the same rows as one group."""
-        return replace(
-            self,
-            name="",
-            columns=(),
-            groups=({},),
-            table=self.table.sum(0, keepdims=True),
-            missing=self.missing.sum(0, keepdims=True),
-            unlabelled=self.unlabelled.sum(0, keepdims=True),
-        )
+        place = np.zeros(len(self.groups), np.int64)
+        design = self.design and self.design.regroup(place, 1, CountTable._added)
+        whole = CountTable._added(self, place, 1)
+        return replace(whole, name="", columns=(), groups=({},), design=design)
+
+    def _added(self, place: npt.NDArray[np.int64], size: int) -> CountTable:
+        """Return the rows by new places of the groups."""
+
+        def add(part: Table) -> Table:
+            out = np.zeros((size, *part.shape[1:]), part.dtype)
+            np.add.at(out, place, part)
+            return out
+
+        parts = (add(part) for part in (self.table, self.missing, self.unlabelled))
+        table, missing, unlabelled = parts
+        return replace(self, table=table, missing=missing, unlabelled=unlabelled, groups=())
 
     def against_rest(self, level: int) -> dict[str, Table]:
         """Return (groups,) tp, fp, fn, tn of one class against the rest.
@@ -164,25 +191,44 @@ def count(predictions: Predictions, names: Sequence[str]) -> CountTable:
         code, groups, left_out = _groups(columns, [known.groups[name] for name in names])
     else:
         code, groups, left_out = np.zeros(len(predictions), np.int64), [{}], 0
-    width = len(classes) + 1
-    rows = None if known.mass is None else known.mass.rows
+    base = _blank(predictions, names, classes)
+
+    def layer(place: npt.NDArray[np.int64], size: int, value: Table | None) -> CountTable:
+        """Sort entries, or what they weigh, into a table of `size` groups."""
+        flat = np.bincount(place * kinds + outcome, value, minlength=size * kinds)
+        cube = flat.reshape(size, -1, len(classes) + 1)
+        return _cut(base, cube.astype(np.int64) if value is rows else cube)
+
     # Sums of whole numbers below 2^53 are exact in float64.
-    flat = np.bincount(code * kinds + outcome, rows, minlength=len(groups) * kinds)
-    cube = flat.reshape(len(groups), kinds // width, width).astype(np.int64)
+    rows = None if known.mass is None else known.mass.rows
+    counted = layer(code, len(groups), rows)
+    design = design_of(known, code, len(groups), kinds, layer)
+    return replace(counted, groups=tuple(groups), combinations_left_out=left_out, design=design)
+
+
+def _blank(predictions: Predictions, names: Sequence[str], classes: tuple[str, ...]) -> CountTable:
+    """Return a table without rows: what every layer has in common."""
+    known = predictions.annotations
     label = known.label if known.truth is not None else None
+    none = np.zeros(0, np.int64)
     return CountTable(
         name=" & ".join(names),
         columns=tuple(names),
-        groups=tuple(groups),
+        groups=(),
         label=None if label is None else label.name,
         classes=classes,
         known=tuple(i for i, c in enumerate(classes) if label is None or c in label.levels),
         positive=_positive(predictions.positive, classes),
-        table=cube[:, 1:, 1:],
-        missing=cube[:, 1:, 0],
-        unlabelled=cube[:, 0].sum(1),
-        combinations_left_out=left_out,
+        table=none,
+        missing=none,
+        unlabelled=none,
     )
+
+
+def _cut(base: CountTable, cube: Table) -> CountTable:
+    """Return the table of a (groups, truth, predicted) cube in which 0 stands for missing."""
+    table, missing = cube[:, 1:, 1:], cube[:, 1:, 0]
+    return replace(base, table=table, missing=missing, unlabelled=cube[:, 0].sum(1))
 
 
 def _positive(level: str, classes: tuple[str, ...]) -> int:

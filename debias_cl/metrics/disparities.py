@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from debias_cl.metrics import combinations, extremes, null, ratios
+from debias_cl.metrics import contrasts, extremes, null, ratios, shuffles
 from debias_cl.metrics.compared import (
     ONE_GROUP,
     Compared,
@@ -21,33 +21,36 @@ from debias_cl.metrics.compared import (
 from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.proportions import share
 from debias_cl.metrics.settings import Settings
+from debias_cl.metrics.tally import Tally
 from debias_cl.metrics.values import Value, described, finite, rows
 from debias_cl.metrics.views import COMPARISONS, View
 
+BOUNDS = "at least, at most over pairs (F5)"
 ALL_ZERO = "the rate is 0 in every group"
-Draw = Callable[[null.Ints, Mask], null.Ints]
-"""(groups, strata, outcomes) table and the groups that take part -> shuffled tables."""
+Draw = Callable[[View, Mask], shuffles.Shuffled]
+"""A view and the (groups, strata) that take part -> shuffled tables."""
 
 
 def _chance(view: View, usable: Sequence[Compared], draw: Draw) -> null.Chance | None:
     """Return chance for a set of rates: exact for one rate of two groups, else drawn."""
-    if len(usable) == 1 and usable[0].mask.sum() == 2:
+    one_of_two = len(usable) == 1 and usable[0].mask.sum() == 2
+    if one_of_two and shuffles.unit_of(view.design) != shuffles.PERSONS:
         return null.exact_two_groups(*usable[0].counts)
     keep = np.zeros(view.table.shape[:2], np.bool_)
     for part in usable:
         keep[:, part.pick.strata] |= part.mask[:, None]
-    if max(part.n.sum() for part in usable) >= null.LARGEST:
+    if max(part.rows.sum() for part in usable) >= null.LARGEST:
         return None
-    drawn = draw(view.table, keep)
+    found = draw(view, keep)
     masks = [part.mask for part in usable]
-    return null.chance(drawn, [part.pick for part in usable], masks, view.table)
+    picks = [part.pick for part in usable]
+    return null.chance(found.drawn, picks, masks, found.observed, found.fixed)
 
 
-def _pair(part: Compared) -> tuple[null.Ints, null.Ints]:
+def _pair(part: Compared) -> Tally:
     """Return the counts of two groups, the one with the higher rate first."""
-    x, n = part.counts
-    order = np.argsort(-(x / n), kind="stable")
-    return x[order], n[order]
+    places = np.flatnonzero(part.mask)
+    return part.tally.take(places[np.argsort(-part.rates[places], kind="stable")])
 
 
 def _difference(usable: Sequence[Compared], p: float | None) -> Value:
@@ -56,13 +59,12 @@ def _difference(usable: Sequence[Compared], p: float | None) -> Value:
     lead = int(np.argmax(gaps))
     found: Value = {"lead": lead, "value": gaps[lead], "low": None, "high": None, "reason": None}
     if len(usable) == 1 and usable[0].mask.sum() == 2:
-        x, n = _pair(usable[0])
-        _, low, high = combinations.difference(x[0], n[0], x[1], n[1])
-        found["low"], found["high"] = ratios.fold_difference(float(low), float(high))
-        found |= {"at_least": found["low"], "at_most": found["high"]}
-        return found | {"method": f"{combinations.DIFFERENCE}, folded (F4)"}
+        pair = contrasts.difference(_pair(usable[0]))
+        low, high = ratios.fold_difference(float(pair.low[0]), float(pair.high[0]))
+        found |= {"low": low, "high": high, "at_least": low, "at_most": high}
+        return found | {"method": f"{pair.method[0]}, folded (F4)"}
     least, most = extremes.gap_bounds([part.counts for part in usable], p)
-    found |= {"at_least": least, "at_most": most, "method": "at least, at most over pairs (F5)"}
+    found |= {"at_least": least, "at_most": most, "method": usable[0].tally.method(BOUNDS)}
     return _ends_of_two(found, usable)
 
 
@@ -77,14 +79,13 @@ def _ratio(usable: Sequence[Compared], p: float | None) -> Value:
     found: Value = {"lead": lead, "value": float(smallest[lead]), "low": None, "high": None}
     found["reason"] = None
     if len(usable) == 1 and usable[0].mask.sum() == 2:
-        x, n = _pair(usable[0])
-        _, low, high = ratios.ratio(x[0], n[0], x[1], n[1])
-        found["low"], found["high"] = ratios.fold_ratio(float(low), float(high))
-        found |= {"at_least": found["low"], "at_most": found["high"]}
-        return found | {"method": f"{ratios.METHOD}, folded (F4)"}
+        pair = contrasts.ratio(_pair(usable[0]))
+        low, high = ratios.fold_ratio(float(pair.low[0]), float(pair.high[0]))
+        found |= {"low": low, "high": high, "at_least": low, "at_most": high}
+        return found | {"method": f"{pair.method[0]}, folded (F4)"}
     found["void"] = [part for part, gone in zip(usable, void, strict=True) if gone]
     least, most = extremes.ratio_bounds([part.counts for part in known], p)
-    found |= {"at_least": least, "at_most": most, "method": "at least, at most over pairs (F5)"}
+    found |= {"at_least": least, "at_most": most, "method": usable[0].tally.method(BOUNDS)}
     return _ends_of_two(found, usable)
 
 
@@ -126,6 +127,7 @@ def _one(
     usable: Sequence[Compared],
     chance: null.Chance | None,
     outside: list[Value],
+    unit: str,
 ) -> Value:
     """Return one disparity object."""
     found = FORMS[form](usable, chance.p if chance else None)
@@ -138,7 +140,7 @@ def _one(
         "value": found["value"],
         "low": finite(found["low"]),
         "high": finite(found["high"]),
-        "n": rows(part.counts[1].sum()),
+        "n": rows(part.rows[part.mask].sum()),
         "reason": found["reason"],
         "method": found["method"],
         "lowest": end(table, part, int(order[0])),
@@ -151,6 +153,8 @@ def _one(
         "groups_compared": int(part.mask.sum()),
         "rate": part.pick.rate,
         "permutations": 0 if chance is None else chance.permutations,
+        **part.tally.beside(part.counts[1].sum()),
+        **({"shuffled": unit} if unit != shuffles.ROWS and chance is not None else {}),
     }
 
 
@@ -168,13 +172,15 @@ def _beside(
 
 def drawer(settings: Settings, *names: str) -> Draw:
     """Return what shuffles a table, and remembers it: families that share strata share draws."""
-    memory: dict[tuple[bytes, bytes], null.Ints] = {}
+    memory: dict[tuple[bytes, ...], shuffles.Shuffled] = {}
 
-    def draw(table: null.Ints, keep: Mask) -> null.Ints:
-        key = (table.tobytes(), keep.tobytes())
+    def draw(view: View, keep: Mask) -> shuffles.Shuffled:
+        layers = (view.design.weight, view.design.units) if view.design else ()
+        arrays = [view.table, keep, *(layer for layer in layers if layer is not None)]
+        key = tuple(array.tobytes() for array in arrays)
         if key not in memory:
-            count = null.replicates(table, settings.permutations)
-            memory[key] = null.shuffled(table, keep, count, settings.seeds(*names))
+            seed = settings.seeds(*names)
+            memory[key] = shuffles.shuffle(view, keep, settings.permutations, seed)
         return memory[key]
 
     return draw
@@ -187,7 +193,7 @@ def compare_groups(table: CountTable, family: str, least: int, draw: Draw) -> di
         table: the counts of one attribute.
         family: a name of `COMPARISONS`.
         least: rows that a denominator needs; 1 for "all groups whose rate is defined".
-        draw: shuffles a table (`drawer`).
+        draw: shuffles a view (`drawer`).
 
     Returns:
         {family_difference: ..., family_ratio: ...}.
@@ -203,7 +209,8 @@ def compare_groups(table: CountTable, family: str, least: int, draw: Draw) -> di
     if not usable:
         return {name: blank(_why_none(table, parts, least), outside) for name in names.values()}
     chance = _chance(view, usable, draw)
-    return {name: _one(table, form, usable, chance, outside) for form, name in names.items()}
+    unit = shuffles.unit_of(view.design)
+    return {name: _one(table, form, usable, chance, outside, unit) for form, name in names.items()}
 
 
 def _why_none(table: CountTable, parts: Sequence[Compared], least: int) -> str:
@@ -243,7 +250,7 @@ def _all_large(table: CountTable, family: str, least: int) -> bool:
     comparison = COMPARISONS[family]
     if not_comparable(table, comparison.truth):
         return True
-    sizes = [part.n for part in compared(comparison.make(table, comparison.rates), 1)]
+    sizes = [part.rows for part in compared(comparison.make(table, comparison.rates), 1)]
     return all(((n == 0) | (n >= least)).all() for n in sizes)
 
 

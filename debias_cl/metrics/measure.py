@@ -119,14 +119,14 @@ def _others(table: CountTable, training: Any, settings: Settings) -> dict[str, V
 
 def group_entries(table: CountTable, interval: Interval, seed: int) -> list[Value]:
     """Return the entries of `groups`: who, how many, and every rate."""
-    total = max(float(table.n.sum()), 1.0)
+    shares = table.shares
     found = rates.group_values(table, interval, seed)
     return [
         {
             "attribute": table.name,
             "group": dict(group),
             "n": rows(table.n[i]),
-            "share": float(table.n[i] / total),
+            "share": float(shares[i]),
             **found[i],
         }
         for i, group in enumerate(table.groups)

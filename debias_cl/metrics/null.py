@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,16 +77,23 @@ def shuffled(table: Ints, keep: npt.NDArray[np.bool_], count: int, seed: Sequenc
         groups = np.flatnonzero(keep[:, stratum])
         part = table[groups, stratum]
         if len(groups) > 1 and part.sum() > 0:
-            out[:, groups, stratum] = _deal(part, count, rng)
+            out[:, groups, stratum] = deal(part.sum(1), part.sum(0), count, rng)
     return out
 
 
-def _deal(part: Ints, count: int, rng: np.random.Generator) -> Ints:
-    """Return (count, G, P): the outcomes of one stratum dealt over its groups."""
-    groups, outcomes = part.shape
-    room = np.broadcast_to(part.sum(1), (count, groups)).copy()
+def deal(sizes: Ints, totals: Ints, count: int, rng: np.random.Generator) -> Ints:
+    """Return (count, G, P): `totals` outcomes of one stratum dealt over groups of some `sizes`.
+
+    Args:
+        sizes: (G,) rows of the groups.
+        totals: (P,) rows of the outcomes, the same sum.
+        count: number of replicates.
+        rng: source of chance.
+    """
+    groups, outcomes = len(sizes), len(totals)
+    room = np.broadcast_to(sizes, (count, groups)).copy()
     dealt = np.zeros((count, groups, outcomes), np.int64)
-    for outcome, total in enumerate(part.sum(0)[:-1]):
+    for outcome, total in enumerate(totals[:-1]):
         left = np.full(count, total)
         behind = room.sum(1)
         for group in range(groups - 1):
@@ -156,8 +164,12 @@ def _summary(
 
 
 def exact_two_groups(x: Counts, n: Counts) -> Chance | None:
-    """Return the chance of one rate of two groups from the hypergeometric distribution itself."""
-    n1, n2, k = int(n[0]), int(n[1]), int(x.sum())
+    """Return the chance of one rate of two groups from the hypergeometric distribution itself.
+
+    Effective sizes are rounded: groups of round(n*) rows, of which round(sum x*) are successes.
+    """
+    n1, n2 = (max(round(float(size)), 1) for size in n)
+    k = min(round(float(x.sum())), n1 + n2)
     mean, sd = k * n1 / (n1 + n2), (k * (n1 + n2 - k) * n1 * n2) ** 0.5 / (n1 + n2) ** 1.5
     low = max(0, k - n2, int(mean - 40 * sd) - 1)
     first = np.arange(low, min(n1, k, int(mean + 40 * sd) + 1) + 1)
@@ -169,7 +181,7 @@ def exact_two_groups(x: Counts, n: Counts) -> Chance | None:
     weights = np.exp(log - log.max())
     rates = np.stack([first / n1, (k - first) / n2])
     gaps = np.abs(rates[0] - rates[1])
-    observed = abs(x[0] / n1 - x[1] / n2)
+    observed = abs(x[0] / n[0] - x[1] / n[1])
     p = float(weights[gaps >= observed - 1e-12].sum() / weights.sum())
     return _summary(gaps, smallest_ratio(rates.T), weights, min(p, 1.0), 0)
 
@@ -182,7 +194,11 @@ def smallest_ratio(rates: Array) -> Array:
 
 
 def chance(
-    drawn: Ints, picks: Sequence[Pick], judged: Sequence[npt.NDArray[np.bool_]], observed: Ints
+    drawn: npt.NDArray[Any],
+    picks: Sequence[Pick],
+    judged: Sequence[npt.NDArray[np.bool_]],
+    observed: npt.NDArray[Any],
+    fixed: bool = True,
 ) -> Chance | None:
     """Return the chance of the largest gap over several rates from shuffled tables.
 
@@ -191,17 +207,21 @@ def chance(
         picks: the rates.
         judged: for each rate, the (G,) mask of groups that are compared.
         observed: (G, S, P) the table as it is.
+        fixed: whether every drawn table has the sizes of the observed one.
     """
     gaps = np.zeros(len(drawn))
     ratios = np.full(len(drawn), np.nan)
     statistic, reference = np.zeros(len(drawn)), 0.0
     for pick, mask in zip(picks, judged, strict=True):
         real, n = (counts[mask] for counts in pick.read(observed))
-        x = pick.successes(drawn)[:, mask]
-        rates = x / n
+        if fixed:
+            x, size = pick.successes(drawn)[:, mask], n
+        else:
+            x, size = (counts[:, mask] for counts in pick.read(drawn))
+        rates = x / size
         gaps = np.maximum(gaps, rates.max(-1) - rates.min(-1))
         ratios = np.fmin(ratios, smallest_ratio(rates))
-        statistic += chi_square(x, n)
+        statistic += chi_square(x, size)
         reference += float(chi_square(real, n))
     p = p_value(reference, statistic)
     return _summary(gaps, ratios, np.ones(len(drawn)), p, len(drawn))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from debias_cl.errors import DataError
-from debias_cl.metrics import combinations
+from debias_cl.metrics import combinations, rates, wins
 from debias_cl.metrics.alignment import NO_ALIGNMENT, NO_ATTRIBUTE, Cells, alignment_of, cells_of
 from debias_cl.metrics.counts import count
-from debias_cl.metrics.values import NO_LABEL, Value, defined, undefined
-from debias_cl.records import Annotations, Predictions
+from debias_cl.metrics.values import NO_LABEL, Value, undefined
+from debias_cl.records import Annotations, Codes, Floats, Predictions
 
 NAMES = ("accuracy", "unbiased_accuracy", "aligned_accuracy", "conflict_accuracy")
-Ints = npt.NDArray[np.int64]
 
 
 def compare(a: Predictions, b: Predictions) -> dict[str, Value]:
@@ -25,7 +27,8 @@ def compare(a: Predictions, b: Predictions) -> dict[str, Value]:
     Returns:
         accuracy, unbiased_accuracy, aligned_accuracy and conflict_accuracy as value objects with
         `gained` and `lost` (rows that only a, only b has right) and, for accuracy, McNemar's mid-p
-        as `p`. Cells are those of the first attribute.
+        as `p`. Cells are those of the first attribute. Weights and persons are those of `a`: sizes
+        are effective, and where cells share persons the interval is their jackknife's.
 
     Raises:
         DataError: the ids or the truth differ.
@@ -48,11 +51,12 @@ def compare(a: Predictions, b: Predictions) -> dict[str, Value]:
     both = (first != "") & (second != "") & (truth != "")
     gained = both & (first == truth) & (second != truth)
     lost = both & (first != truth) & (second == truth)
-    counts = [np.where(mask, known.rows, 0) for mask in (gained, lost, both)]
-    return {"accuracy": _row(*(int(n.sum()) for n in counts))} | _over_cells(a, counts)
+    outcome = np.where(gained, 0, np.where(lost, 1, 2))[both]
+    judged = replace(a, annotations=known.take(both), predicted=a.predicted[both])
+    return {"accuracy": _row(judged, outcome)} | _over_cells(a, judged, outcome)
 
 
-def _order(a: Annotations, b: Annotations) -> Ints:
+def _order(a: Annotations, b: Annotations) -> Codes:
     """Return where the ids of `a` stand in `b`."""
     first, second = np.argsort(a.ids, kind="stable"), np.argsort(b.ids, kind="stable")
     if len(a) != len(b) or (a.ids[first] != b.ids[second]).any():
@@ -66,62 +70,66 @@ def _order(a: Annotations, b: Annotations) -> Ints:
     return order
 
 
-def _row(b: int, c: int, n: int) -> Value:
-    """Return the paired difference over n rows: b gained, c lost."""
-    if n == 0:
+def _row(judged: Predictions, outcome: Codes) -> Value:
+    """Return the paired difference over rows."""
+    known = judged.annotations
+    found = wins.count_wins(known, np.zeros(len(outcome), np.int64), 1, outcome)
+    if not found.tally.n[0] > 0:
         return undefined("no row is predicted by both", 0)
-    one = np.array([[b], [c], [n], [1]], np.float64)
-    value, low, high = combinations.paired(one[0], one[1], one[2], one[3])
+    # An exact test needs whole numbers.
+    b, c = (round(float(n[0])) for n in (found.gained, found.lost))
     p = combinations.mcnemar_mid_p(b, c)
-    return defined(value, low, high, n, "Tango's score interval", gained=b, lost=c, p=p)
+    return _value(found, np.ones(1), p=p)
 
 
-def _over_cells(a: Predictions, rows: list[Ints]) -> dict[str, Value]:
+def _value(found: wins.Wins, weights: Floats, **extra: Any) -> Value:
+    """Return the value object of a contrast of cells."""
+    gained, lost, same = found.rows[weights != 0].sum(0)
+    extra = {"gained": int(gained), "lost": int(lost)} | extra
+    contrast, n = wins.contrast(found, weights), gained + lost + same
+    if contrast.lonely[0] and "p" in extra:
+        extra["p"] = None
+    return rates.contrasted(found.tally, contrast, 0, n, **extra)
+
+
+def _over_cells(a: Predictions, judged: Predictions, outcome: Codes) -> dict[str, Value]:
     """Return the paired differences of means over cells of the first attribute.
 
     Args:
-        rows: (n,) rows gained, lost and predicted by both, of each entry.
+        a: all rows, whose cells are named.
+        judged: those that both models predict.
+        outcome: (n,) of the latter: 0 gained, 1 lost, 2 equal.
     """
     if not a.annotations.attributes:
         return {name: undefined(NO_ATTRIBUTE) for name in NAMES[1:]}
     column = a.annotations.attributes[0]
     by = alignment_of(a, column.name)
-    table = count(a, (column.name,))
-    cells = cells_of(table, by)
-    label = a.annotations.label
-    assert label is not None and a.annotations.truth is not None
-    place = np.array([table.classes.index(level) for level in label.levels])[a.annotations.truth]
-    flat = np.full((len(column.levels), len(table.classes)), -1)
-    flat[cells.places[:, 0], cells.places[:, 1]] = np.arange(len(cells.names))
-    cell = flat[a.annotations.groups[column.name], place]
-    judged = a.annotations.truth >= 0  # an entry without truth has no cell
-    counts = [
-        np.bincount(cell[judged], n[judged], minlength=len(cells.names)).astype(np.int64)
-        for n in rows
-    ]
+    cells = cells_of(count(a, (column.name,)), by)
+    found = _by_cell(cells, judged, outcome)
     everything = np.ones(len(cells.names), np.bool_)
-    out = {"unbiased_accuracy": _mean(cells, everything, counts)}
+    out = {"unbiased_accuracy": _mean(cells, everything, found)}
     for name, side in (("aligned_accuracy", True), ("conflict_accuracy", False)):
         known = by is not None
-        out[name] = _mean(cells, cells.which(side), counts) if known else undefined(NO_ALIGNMENT)
+        out[name] = _mean(cells, cells.which(side), found) if known else undefined(NO_ALIGNMENT)
     return out
 
 
-def _mean(cells: Cells, keep: npt.NDArray[np.bool_], counts: list[Ints]) -> Value:
+def _by_cell(cells: Cells, judged: Predictions, outcome: Codes) -> wins.Wins:
+    """Return the wins of every cell."""
+    known, table = judged.annotations, cells.table
+    assert known.label is not None and known.truth is not None
+    place = np.array([table.classes.index(level) for level in known.label.levels])[known.truth]
+    flat = np.full((len(table.groups), len(table.classes)), -1)
+    flat[cells.places[:, 0], cells.places[:, 1]] = np.arange(len(cells.names))
+    cell = flat[known.groups[table.columns[0]], place]
+    return wins.count_wins(known, cell, len(cells.names), outcome)
+
+
+def _mean(cells: Cells, keep: npt.NDArray[np.bool_], found: wins.Wins) -> Value:
     """Return the paired difference of the mean over some cells; empty ones are named."""
-    gained, lost, n = counts
-    used = keep & (n > 0)
+    there = found.tally.n > 0
+    used = keep & there
     if not used.any():
         return undefined("no rows in these cells", 0)
-    weights = used / used.sum()
-    value, low, high = combinations.paired(gained, lost, n, weights)
-    return defined(
-        value,
-        low,
-        high,
-        n[used].sum(),
-        combinations.PAIRED,
-        gained=int(gained[used].sum()),
-        lost=int(lost[used].sum()),
-        left_out=[dict(cells.names[i]) for i in np.flatnonzero(keep & (n == 0))],
-    )
+    empty = [dict(cells.names[i]) for i in np.flatnonzero(keep & ~there)]
+    return _value(found, used / used.sum(), left_out=empty)

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from debias_cl.metrics import combinations, draws
+from debias_cl.metrics import contrasts, draws
 from debias_cl.metrics.counts import CountTable, Table
-from debias_cl.metrics.proportions import METHODS, Array, Interval, f1_from_jaccard, limits, share
-from debias_cl.metrics.values import NO_LABEL, Value, defined, proportions, undefined
+from debias_cl.metrics.proportions import Array, Interval, f1_from_jaccard, share
+from debias_cl.metrics.sizes import sized, weighed
+from debias_cl.metrics.tally import Read, Tally
+from debias_cl.metrics.values import NO_LABEL, Value, defined, rated, undefined
 
 NO_ROWS = "no rows"
 
@@ -58,11 +60,16 @@ SUMS = ("true_positive_rate", "false_negative_rate", "precision")
 NONLINEAR = ("false_positive_rate", "true_negative_rate", "negative_predictive_value", "f1")
 
 
-def counts_of(table: CountTable, name: str, level: int) -> tuple[Table, Table]:
+def counts_of(table: CountTable, name: str, level: int) -> Tally:
     """Return (groups,) numerator and denominator of a rate of one class against the rest."""
-    cells, rate = table.against_rest(level), RATES[name]
-    x = sum(cells[key] for key in rate.numerator)
-    return np.asarray(x), np.asarray(sum(cells[key] for key in rate.denominator))
+    rate = RATES[name]
+
+    def read(layer: CountTable) -> tuple[Table, Table]:
+        cells = layer.against_rest(level)
+        x = sum(cells[key] for key in rate.numerator)
+        return np.asarray(x), np.asarray(sum(cells[key] for key in rate.denominator))
+
+    return table.tally(read)
 
 
 def against_rest(table: CountTable, name: str, level: int, interval: Interval) -> list[Value]:
@@ -70,32 +77,24 @@ def against_rest(table: CountTable, name: str, level: int, interval: Interval) -
     rate = RATES[name]
     if rate.truth and table.label is None:
         return [undefined(NO_LABEL) for _ in table.groups]
-    x, n = counts_of(table, name, level)
     reason = rate.empty.format(y=f"{table.label or 'prediction'} = {table.classes[level]}")
-    if rate.carry is None:
-        return proportions(x, n, interval, reason)
-    value, low, high = (rate.carry(v) for v in (share(x, n), *limits(x, n, interval)))
-    method = f"{METHODS[interval]} of tp/(tp+fp+fn)"
-    return [
-        defined(value[i], low[i], high[i], n[i], method) if n[i] > 0 else undefined(reason, 0)
-        for i in range(len(n))
-    ]
+    of = "" if rate.carry is None else " of tp/(tp+fp+fn)"
+    return rated(counts_of(table, name, level), interval, reason, rate.carry, of)
 
 
 def mean_of_cells(
-    x: Table, n: Table, names: Sequence[Any], void: str, whole: bool = False
+    tally: Tally, names: Sequence[Any], void: str, whole: bool = False
 ) -> list[Value]:
     """Return the mean over cells with rows, one value object a group, empty cells named.
 
     Args:
-        x, n: (groups, cells) counts of disjoint rows.
+        tally: (groups, cells) successes and sizes of disjoint rows.
         names: how the cells are named in `left_out`.
         void: reason where no cell has rows.
         whole: whether a group with an empty cell is undefined.
     """
-    used = n > 0
-    weights = used / np.maximum(used.sum(1, keepdims=True), 1)
-    value, low, high = combinations.linear(x, n, weights)
+    used = tally.n > 0
+    found = contrasts.linear(tally, used / np.maximum(used.sum(1, keepdims=True), 1))
     out = []
     for i, present in enumerate(used):
         left_out = [name for name, there in zip(names, present, strict=True) if not there]
@@ -103,24 +102,51 @@ def mean_of_cells(
             out.append(undefined(void if not present.any() else f"no rows with {left_out[0]}", 0))
             continue
         extra = {"left_out": left_out} if left_out else {}
-        out.append(defined(value[i], low[i], high[i], n[i].sum(), combinations.METHOD, **extra))
+        out.append(contrasted(tally, found, i, tally.rows[i].sum(), **extra))
     return out
+
+
+def contrasted(
+    tally: Tally, found: contrasts.Contrast, place: int, rows: Any, **extra: Any
+) -> Value:
+    """Return the value object of one contrast of cells of a tally."""
+    lonely = found.reason(place)
+    if not lonely:
+        extra |= tally.beside(found.size[place])
+    return defined(
+        found.value[place],
+        found.low[place],
+        found.high[place],
+        rows,
+        None if lonely else found.method[place],
+        reason=lonely,
+        **extra,
+    )
 
 
 def balanced_accuracy(table: CountTable) -> list[Value]:
     """Return the mean recall of the classes; with two classes both must have rows."""
     if table.label is None:
         return [undefined(NO_LABEL) for _ in table.groups]
+    names = [f"{table.label} = {table.classes[i]}" for i in table.known]
+    return mean_of_cells(table.tally(recalls), names, NO_ROWS, table.binary)
+
+
+def recalls(table: CountTable) -> tuple[Table, Table]:
+    """Return (groups, known classes) rows predicted right, and rows."""
     known = list(table.known)
     right = np.diagonal(table.table, axis1=1, axis2=2)[:, known]
-    names = [f"{table.label} = {table.classes[i]}" for i in known]
-    return mean_of_cells(right, table.table.sum(2)[:, known], names, NO_ROWS, table.binary)
+    return right, table.table.sum(2)[:, known]
 
 
 def missing_rate(table: CountTable, interval: Interval) -> list[Value]:
     """Return the share of rows without a prediction, of all rows of the group."""
-    missing = table.missing.sum(1)
-    return proportions(missing, missing + table.n, interval, NO_ROWS)
+
+    def read(layer: CountTable) -> tuple[Table, Table]:
+        missing = layer.missing.sum(1)
+        return missing, missing + layer.n
+
+    return rated(table.tally(read), interval, NO_ROWS)
 
 
 def nonlinear_means(tables: Array) -> Array:
@@ -144,11 +170,13 @@ MOST_CLASSES = 100
 
 def _nonlinear(table: CountTable, seed: int) -> dict[str, list[Value]]:
     out: dict[str, list[Value]] = {name: [] for name in NONLINEAR}
-    for part, n in zip(table.table, table.n, strict=True):
+    design = table.design
+    weighted, whole = weighed(table.table, design), sized(table.table, design)
+    for part, counts, n in zip(weighted, whole, table.n, strict=True):
         point = nonlinear_means(part[None].astype(np.float64))[:, 0]
         few = len(table.classes) <= MOST_CLASSES and n > 0
         low, high = (
-            draws.bootstrap(part, nonlinear_means, [seed, 13])
+            draws.bootstrap(counts, nonlinear_means, [seed, 13], observed=part if design else None)
             if few
             else (np.full(len(point), np.nan),) * 2
         )
@@ -168,22 +196,35 @@ def macro(table: CountTable, interval: Interval, seed: int) -> dict[str, list[Va
     if table.label is None:
         out = {name: [undefined(NO_LABEL) for _ in table.groups] for name in RATES}
         return out | {"selection_rate": _constant(table)}
-    n, right = table.n, table.right
-    diagonal = np.diagonal(table.table, axis1=1, axis2=2)
-    actual, selected = table.table.sum(2), table.table.sum(1)
     names = [f"{table.label} = {level}" for level in table.classes]
-    sums = {
-        "true_positive_rate": (diagonal, actual),
-        "false_negative_rate": (actual - diagonal, actual),
-        "precision": (diagonal, selected),
-    }
+
+    def mean(read: Read[CountTable]) -> list[Value]:
+        return mean_of_cells(table.tally(read), names, NO_ROWS)
+
     return {
-        "accuracy": proportions(right, n, interval, NO_ROWS),
-        "error_rate": proportions(n - right, n, interval, NO_ROWS),
-        **{key: mean_of_cells(x, size, names, NO_ROWS) for key, (x, size) in sums.items()},
+        "accuracy": rated(table.tally(lambda t: (t.right, t.n)), interval, NO_ROWS),
+        "error_rate": rated(table.tally(lambda t: (t.n - t.right, t.n)), interval, NO_ROWS),
+        **{key: mean(read) for key, read in BY_CLASS.items()},
         **_nonlinear(table, seed),
         **{key: _constant(table) for key in SHARES},
     }
+
+
+def _diagonal(table: CountTable) -> Table:
+    """Return (groups, classes) rows predicted right."""
+    return np.diagonal(table.table, axis1=1, axis2=2)
+
+
+def _missed(table: CountTable) -> tuple[Table, Table]:
+    actual = table.table.sum(2)
+    return actual - _diagonal(table), actual
+
+
+BY_CLASS: Mapping[str, Read[CountTable]] = {
+    "true_positive_rate": lambda table: (_diagonal(table), table.table.sum(2)),
+    "false_negative_rate": _missed,
+    "precision": lambda table: (_diagonal(table), table.table.sum(1)),
+}
 
 
 def _constant(table: CountTable) -> list[Value]:

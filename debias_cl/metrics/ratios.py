@@ -20,7 +20,8 @@ def _distance(rho: Array, x1: Array, n1: Array, x2: Array, n2: Array) -> Array:
     p2 = np.clip(p2, 0, np.minimum(1, 1 / rho))
     p1 = rho * p2
     variance = p1 * (1 - p1) / n1 + rho**2 * p2 * (1 - p2) / n2
-    squared = (x1 / n1 - rho * x2 / n2) ** 2 * (total - 1) / total
+    freedom = np.maximum(total - 1, total / 2)  # effective sizes may be below 1
+    squared = (x1 / n1 - rho * x2 / n2) ** 2 * freedom / total
     out = np.full(squared.shape, np.inf)
     np.divide(squared, variance, out=out, where=variance > 0)
     return np.where(squared == 0, 0.0, out)

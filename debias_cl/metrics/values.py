@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from debias_cl.metrics.proportions import METHODS, Interval, limits, share
+from debias_cl.metrics.proportions import METHODS, Array, Interval, limits, share
+from debias_cl.metrics.tally import ONE_PERSON, Tally, plain
 from debias_cl.records import MetricValue
 
 Value = dict[str, Any]
@@ -55,14 +56,39 @@ def proportions(
         interval: method of the 95 % interval.
         reason: why a value is undefined where n = 0; one for all, or one a group.
     """
-    value, (low, high) = share(x, n), limits(x, n, interval)
-    why = [reason] * len(n) if isinstance(reason, str) else reason
-    return [
-        defined(value[i], low[i], high[i], n[i], METHODS[interval])
-        if n[i] > 0
-        else undefined(why[i], 0)
-        for i in range(len(n))
-    ]
+    return rated(plain(x, n), interval, reason)
+
+
+def rated(
+    tally: Tally,
+    interval: Interval,
+    reason: str | Sequence[str],
+    carry: Callable[[Array], Array] | None = None,
+    of: str = "",
+) -> list[Value]:
+    """Return one value object a group for the rates of a (groups,) tally.
+
+    Args:
+        tally: successes and sizes; `n` of a value object is its rows.
+        interval: method of the 95 % interval.
+        reason: why a value is undefined where n = 0; one for all, or one a group.
+        carry: from the rate to the metric.
+        of: what the interval is of, where it is carried.
+    """
+    ends = (share(tally.x, tally.n), *limits(tally.x, tally.n, interval))
+    value, low, high = ends if carry is None else (carry(v) for v in ends)
+    method = tally.method(f"{METHODS[interval]}{of}")
+    why = [reason] * len(value) if isinstance(reason, str) else reason
+    out = []
+    for i, rows in enumerate(tally.rows):
+        if not tally.n[i] > 0:
+            out.append(undefined(why[i], 0))
+        elif tally.lonely[i]:
+            out.append(defined(value[i], None, None, rows, None, reason=ONE_PERSON))
+        else:
+            beside = tally.beside(tally.n[i])
+            out.append(defined(value[i], low[i], high[i], rows, method, **beside))
+    return out
 
 
 def described(columns: Mapping[str, str]) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import wraps
 
 import numpy as np
 
 from debias_cl.metrics.counts import CountTable
+from debias_cl.metrics.design import Design
 from debias_cl.metrics.null import Ints, Pick
 from debias_cl.metrics.rates import NO_ROWS, RATES
+from debias_cl.metrics.tally import Tally, tally
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,33 @@ class View:
         table: (groups, strata, outcomes) counts.
         picks: the rates, one a rate and class.
         empty: for each pick, why a group without rows in its denominator has no value.
+        design: the same table of weights and of persons; None where every row counts once.
     """
 
     table: Ints
     picks: tuple[Pick, ...]
     empty: tuple[str, ...]
+    design: Design[Ints] | None = None
+
+    def tally(self, pick: Pick) -> Tally:
+        """Return successes and sizes of the groups in one rate."""
+        return tally(self.table, self.design, pick.read)
 
 
 Maker = Callable[[CountTable, tuple[str, ...]], View]
+
+
+def layered(make: Maker) -> Maker:
+    """Let a maker, which sorts rows, sort the layers of weights and persons by the same rules."""
+
+    @wraps(make)
+    def made(table: CountTable, rates: tuple[str, ...]) -> View:
+        view = make(table, rates)
+        if table.design is None:
+            return view
+        return replace(view, design=table.design.map(lambda layer: make(layer, rates).table))
+
+    return made
 
 
 def _levels(table: CountTable) -> list[tuple[str, int]]:
@@ -52,6 +74,7 @@ def _collapsed(table: CountTable) -> CountTable:
     return replace(table, table=square, classes=("rest", level), known=(0, 1), positive=1)
 
 
+@layered
 def by_label(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for TPR and FPR: strata are true classes, outcomes predicted ones."""
     small = _collapsed(table) if table.binary else table
@@ -65,6 +88,7 @@ def by_label(table: CountTable, rates: tuple[str, ...]) -> View:
     return View(small.table, tuple(picks), tuple(empty))
 
 
+@layered
 def by_prediction(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for precision: strata are predicted classes, outcomes right and wrong."""
     small = _collapsed(table) if table.binary else table
@@ -78,6 +102,7 @@ def by_prediction(table: CountTable, rates: tuple[str, ...]) -> View:
     )
 
 
+@layered
 def by_selection(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for selection: one stratum, outcomes are predicted classes."""
     selected = table.table.sum(1)
@@ -90,12 +115,14 @@ def by_selection(table: CountTable, rates: tuple[str, ...]) -> View:
     return View(selected[:, None], tuple(picks), (NO_ROWS,) * len(picks))
 
 
+@layered
 def by_rightness(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for accuracy: one stratum, outcomes right and wrong; over rows."""
     view = np.stack([table.right, table.n - table.right], -1)[:, None]
     return View(view, (Pick(rates[0], "", (0,), 0),), (NO_ROWS,))
 
 
+@layered
 def by_presence(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for missing predictions: one stratum, outcomes missing and present."""
     view = np.stack([table.missing.sum(1), table.n], -1)[:, None]
