@@ -1,0 +1,58 @@
+"""All that is said of one encoder's features, as parts of the metrics document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from debias_cl.records import Features
+from debias_cl.representation import geometry
+from debias_cl.representation.flat import flat
+from debias_cl.representation.neighbours import purity, suspects
+from debias_cl.representation.readable import leakage
+from debias_cl.representation.sample import Limits, part_of
+
+DEFAULT = Limits()
+
+
+def audit(
+    features: Features, test_split: str, seed: int = 0, limits: Limits = DEFAULT
+) -> dict[str, Any]:
+    """Look at features before any label is predicted from them.
+
+    Args:
+        features: all splits, with a label; "train" and `test_split` hold rows.
+        test_split: the split that is reported.
+        seed: of subsamples, halves and shuffles; equal input gives equal output.
+        limits: how much is looked at.
+
+    Returns:
+        `leakage` (attribute -> name -> value object) and `representation`: `rows`, `neighbours`,
+        `geometry`, `variance`, `map`, `suspects`, `shortcut`; nothing where a split has fewer than
+        three labelled rows.
+    """
+    train = part_of(features, features.split == "train", limits.train, seed)
+    test = part_of(features, features.split == test_split, limits.test, seed)
+    if min(len(train), len(test)) < 3:
+        return {"leakage": {}, "representation": None}
+    most = max(limits.least, limits.numbers // features.values.shape[1])
+    held = part_of(features, features.split != "train", min(most, limits.train), seed)
+    names = [column.name for column in features.annotations.attributes]
+    splits = [str(name) for name in np.unique(features.split) if name != "train"]
+    return {
+        "leakage": {name: leakage(held, name, limits, seed) for name in names},
+        "representation": {
+            "rows": {
+                "train": train.told(),
+                "test": test.told(),
+                "held_out": {**held.told(), "splits": splits},
+            },
+            "neighbours": purity(train, test, limits),
+            "geometry": geometry.groups(test, limits, seed),
+            "variance": geometry.variance(test),
+            "map": flat(test, limits, seed),
+            "suspects": suspects(train, test, limits),
+            "shortcut": None,
+        },
+    }
