@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from debias_cl.checks.text import DASH, bare_share, clean, points
 from debias_cl.suites.grid import Suite
+from debias_cl.suites.paired import Paired, Spread
+from debias_cl.suites.question import MEASURES, Question
 from debias_cl.suites.results import Result
-from debias_cl.suites.table import MEASURES, Paired, Row, Setting, Spread, rows_of
+from debias_cl.suites.table import Row, Setting, rows_of, settings_of
 
 WORDS = {
     "accuracy": "accuracy",
@@ -18,48 +20,102 @@ WORDS = {
     "worst_group_accuracy": "worst cell",
 }
 ABOUT = (
-    "Percent on the test split: mean ± standard deviation over n seeds. Difference to {baseline} "
-    "in points, paired by seed, with its 95 % t interval, not adjusted for the number of methods. "
-    "{baseline} is judged by the {judge}."
+    "Percent on the {split} split: mean ± standard deviation over n seeds. Difference to "
+    "{baseline} in points, paired by seed, with its 95 % t interval, not adjusted for the number "
+    "of methods; {baseline} judged by the {judge}."
 )
+UNSEEN = "The test split is not looked at here."
 
 
 @dataclass(frozen=True)
 class Board:
-    """One setting's rows and curves, ready to be written in any form."""
+    """One setting's rows and curves, ready to be written in any form.
+
+    Attributes:
+        setting: what its results share.
+        rows: best first.
+        measures: numbers that are known here.
+        question: what its part asks; its measure is one of `measures`.
+        results: its own, and those of baselines that stand in another part.
+        borrowed: those baselines.
+        says: what the suite says of the part.
+    """
 
     setting: Setting
     rows: Sequence[Row]
     measures: tuple[str, ...]
-    measure: str
+    question: Question
     results: Sequence[Result]
+    borrowed: tuple[str, ...] = ()
+    says: str = ""
+
+
+def boards_of(results: Sequence[Result], suite: Suite) -> list[Board]:
+    """Return a board for each setting, in the order of the suite's parts."""
+    places = {part["name"]: place for place, part in enumerate(suite.parts)}
+    settings = sorted(settings_of(results), key=lambda s: (places.get(s.part, len(places)), s))
+    return [board_of(results, setting, suite) for setting in settings]
 
 
 def board_of(results: Sequence[Result], setting: Setting, suite: Suite) -> Board:
-    here = [result for result in results if Setting.of(result) == setting]
+    """Return the board of one setting."""
+    question = suite.asks(setting.part)
+    own = [result for result in results if Setting.of(result) == setting]
+    lent = _lent(results, own, setting, question)
+    here = [*own, *lent]
     known = {
         name
         for result in here
         for splits in result.values.values()
-        for name, value in splits.get("test", {}).items()
+        for name, value in splits.get(question.split, {}).items()
         if value["value"] is not None
     }
     measures = tuple(name for name in MEASURES if name in known) or ("accuracy",)
-    measure = suite.measure if suite.measure in measures else "accuracy"
-    rows = rows_of(results, setting, suite.baseline, suite.judge, measure)
-    return Board(setting, rows, measures, measure, here)
+    if question.measure not in measures:
+        question = replace(question, measure="accuracy")
+    return Board(
+        setting,
+        rows_of(here, setting, question),
+        measures,
+        question,
+        here,
+        tuple(dict.fromkeys(result.method for result in lent)),
+        suite.tells(setting.part),
+    )
+
+
+def _lent(
+    results: Sequence[Result], own: Sequence[Result], setting: Setting, question: Question
+) -> list[Result]:
+    """Return the results of baselines that only another part has, under the same setting."""
+    wanted = set(question.baselines) - {result.method for result in own}
+    found = [
+        replace(result, part=setting.part)
+        for result in results
+        if result.part == question.baseline_from and result.method in wanted
+    ]
+    return [result for result in found if Setting.of(result) == setting]
 
 
 def heads(board: Board) -> list[str]:
+    """Return the heads of a text table."""
     words = [WORDS[name] for name in board.measures]
-    return ["method", "judge", *words, f"difference, {WORDS[board.measure]}", "n"]
+    what = WORDS[board.question.measure]
+    differences = [f"difference to {name}, {what}" for name in board.question.baselines]
+    return ["method", "judge", *words, *differences, "n"]
 
 
 def texts(row: Row, board: Board) -> list[str]:
+    """Return the cells of a row of a text table."""
     spreads = [spread_text(row.spread[name]) for name in board.measures]
-    found = row.against.get(board.measure)
-    difference = "the baseline" if found is None else paired_text(found)
-    return [row.method, row.judge, *spreads, difference, seeds_text(row)]
+    differences = [difference_text(row, board, name) for name in board.question.baselines]
+    return [row.method, row.judge, *spreads, *differences, seeds_text(row)]
+
+
+def difference_text(row: Row, board: Board, baseline: str) -> str:
+    """Return the difference of the board's measure to a baseline, in words."""
+    found = row.against.get(baseline)
+    return "the baseline" if found is None else paired_text(found[board.question.measure])
 
 
 def spread_text(spread: Spread) -> str:
@@ -83,13 +139,22 @@ def seeds_text(row: Row) -> str:
     return f"{len(row.seeds)}" + (f", {len(row.failed)} failed" if row.failed else "")
 
 
-def about(suite: Suite) -> str:
-    return ABOUT.format(baseline=suite.baseline, judge=suite.judge)
+def about(board: Board) -> str:
+    """Say what the numbers of a board are."""
+    question = board.question
+    baselines = " and ".join(question.baselines)
+    said = [ABOUT.format(baseline=baselines, judge=question.judge, split=question.split)]
+    if question.split != "test":
+        said.append(UNSEEN)
+    if board.borrowed:
+        said.append(f"{' and '.join(board.borrowed)}: from part {question.baseline_from}.")
+    return " ".join(said)
 
 
 def failures(results: Sequence[Result]) -> list[str]:
+    """Return a line for each cell that failed."""
     return [
-        f"{result.method}, {Setting.of(result).title}, seed {result.seed}: {clean(result.error)}"
+        f"{Setting.of(result).title}: {result.method}, seed {result.seed}: {clean(result.error)}"
         for result in results
         if result.status == "failed"
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,17 @@ from debias_cl.config import DataConfig, TrainConfig
 from debias_cl.data.presets import POLICIES
 from debias_cl.errors import DataError, UsageError, did_you_mean
 from debias_cl.resolve import resolve, run_name
+from debias_cl.suites.question import KEYS as QUESTION_KEYS
+from debias_cl.suites.question import Question, read_question
 
 GRIDS = Path(__file__).parent / "grids"
-KEYS = {"title", "says", "baseline", "judge", "measure", "part"}
+KEYS = {"title", "says", "part", *QUESTION_KEYS}
 PART_KEYS = {
+    *QUESTION_KEYS,
     "name", "says", "datasets", "methods", "seeds", "rho", "views", "preset", "attr",
     "bias_attr", "protocol", "set",
 }  # fmt: skip
+NEEDED = {"name", "datasets", "methods"}
 AS_PRESET = "preset"
 """The name of the views that a preset has."""
 
@@ -72,19 +76,25 @@ class Suite:
     Attributes:
         name: file name without ending.
         title, says: for people.
-        baseline: method that the others are compared with.
-        judge: whose predictions the leaderboard shows ("linear probe").
-        measure: the number that orders the leaderboard.
+        question: what its parts ask, where they do not say otherwise.
         parts: the tables `[[part]]`.
+        questions: of parts that say otherwise, by the part's name.
     """
 
     name: str
     title: str
     says: str
-    baseline: str
-    judge: str
-    measure: str
+    question: Question
     parts: Sequence[Mapping[str, Any]]
+    questions: Mapping[str, Question] = field(default_factory=dict)
+
+    def asks(self, part: str) -> Question:
+        """Return what a part asks."""
+        return self.questions.get(part, self.question)
+
+    def tells(self, part: str) -> str:
+        """Return what a part says of itself; "" for a part that the suite does not have (now)."""
+        return next((str(p.get("says", "")) for p in self.parts if p["name"] == part), "")
 
 
 def suites() -> tuple[str, ...]:
@@ -112,14 +122,16 @@ def read_suite(name: str) -> Suite:
     _known(found, KEYS, path)
     for part in found.get("part", []):
         _known(part, PART_KEYS, path)
+        for key in NEEDED - part.keys():
+            raise DataError(f"a part of the suite has no '{key}'", where=str(path))
+    parts, question = found.get("part", []), read_question(found, Question(), path)
     return Suite(
         path.stem,
         found.get("title", path.stem),
         found.get("says", ""),
-        found.get("baseline", "supcon"),
-        found.get("judge", "linear probe"),
-        found.get("measure", "conflict_accuracy"),
-        found.get("part", []),
+        question,
+        parts,
+        {part["name"]: read_question(part, question, path) for part in parts},
     )
 
 

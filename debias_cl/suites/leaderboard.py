@@ -9,11 +9,12 @@ from pathlib import Path
 
 from debias_cl.checks.text import DASH
 from debias_cl.files import write_atomic
-from debias_cl.suites.board import Board, about, board_of, failures, heads, texts
+from debias_cl.suites.board import Board, about, boards_of, failures, heads, texts
 from debias_cl.suites.grid import Suite
 from debias_cl.suites.page import to_html
+from debias_cl.suites.paired import Paired
 from debias_cl.suites.results import Result
-from debias_cl.suites.table import Paired, Row, Setting, settings_of
+from debias_cl.suites.table import Row, Setting
 
 
 def write_leaderboard(results: Sequence[Result], suite: Suite, folder: Path) -> Path:
@@ -21,10 +22,10 @@ def write_leaderboard(results: Sequence[Result], suite: Suite, folder: Path) -> 
 
     Args:
         results: of this suite; failed ones are counted and listed.
-        suite: names the baseline, the judge and the measure.
+        suite: says what its parts ask.
         folder: where the files go.
     """
-    boards = [board_of(results, setting, suite) for setting in settings_of(results)]
+    boards = boards_of(results, suite)
     write_atomic(folder / "leaderboard.csv", to_csv(boards))
     write_atomic(folder / "leaderboard.md", to_markdown(boards, suite, results))
     write_atomic(folder / "leaderboard.tex", to_latex(boards, suite))
@@ -36,35 +37,40 @@ def write_leaderboard(results: Sequence[Result], suite: Suite, folder: Path) -> 
 def to_csv(boards: Sequence[Board]) -> str:
     """Return every number in long form, as fractions."""
     out = io.StringIO()
-    names = [*Setting.__dataclass_fields__, "method", "judge", "measure", "mean", "sd", "n"]
-    paired = ["difference", "low", "high", "p", "pairs", "reason"]
+    names = [*Setting.__dataclass_fields__, "method", "judge", "split", "measure"]
+    paired = ["baseline", "difference", "low", "high", "p", "pairs", "reason"]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*names, *paired, "failed_seeds", "seconds"])
+    writer.writerow([*names, "mean", "sd", "n", *paired, "failed_seeds", "seconds"])
     for board in boards:
         for row in board.rows:
-            for name in board.measures:
-                writer.writerow(_csv_line(row, name))
+            for baseline in board.question.baselines:
+                for name in board.measures:
+                    writer.writerow(_csv_line(row, board, baseline, name))
     return out.getvalue()
 
 
-def _csv_line(row: Row, name: str) -> list[object]:
+def _csv_line(row: Row, board: Board, baseline: str, name: str) -> list[object]:
     s, spread = row.setting, row.spread[name]
-    found = row.against.get(name, Paired(None, None, None, None, 0, "the baseline itself"))
-    where = [s.dataset, s.attr, " ".join(s.bias_attr), s.protocol, "" if s.rho < 0 else s.rho]
-    where += [s.preset, s.epochs, s.views, s.selection]
-    numbers = [spread.mean, spread.sd, spread.n, found.difference, found.low, found.high, found.p]
-    shown = ["" if value is None else value for value in numbers]
+    itself = {name: Paired(None, None, None, None, 0, "the baseline itself")}
+    found = row.against.get(baseline, itself)[name]
+    where = [s.part, s.dataset, s.attr, " ".join(s.bias_attr), s.protocol]
+    where += ["" if s.rho < 0 else f"{s.rho:g}", s.preset, str(s.epochs), s.views, s.selection]
+    what = [row.method, row.judge, board.question.split, name]
     failed = " ".join(map(str, row.failed))
-    seconds = "" if row.seconds is None else round(row.seconds, 1)
-    return [*where, row.method, row.judge, name, *shown, found.n, found.reason, failed, seconds]
+    seconds = None if row.seconds is None else round(row.seconds, 1)
+    numbers = [spread.mean, spread.sd, spread.n]
+    compared = [baseline, found.difference, found.low, found.high, found.p, found.n, found.reason]
+    line = [*where, *what, *numbers, *compared, failed, seconds]
+    return ["" if value is None else value for value in line]
 
 
 def to_markdown(boards: Sequence[Board], suite: Suite, results: Sequence[Result]) -> str:
     """Return the tables for people, as Markdown."""
-    lines = [f"# {suite.title}", "", about(suite), ""]
+    lines = [f"# {suite.title}", ""]
     for board in boards:
-        lines += [f"## {board.setting.title}", "", _line(heads(board))]
-        lines.append(_line(["---"] * 2 + ["---:"] * (len(board.measures) + 2)))
+        lines += [f"## {board.setting.title}", "", f"{board.says} {about(board)}".lstrip(), ""]
+        names = heads(board)
+        lines += [_line(names), _line(["---"] * 2 + ["---:"] * (len(names) - 2))]
         lines += [_line(texts(row, board)) for row in board.rows]
         lines.append("")
     lines += [f"Failed: {text}" for text in failures(results)]
@@ -91,11 +97,11 @@ def to_latex(boards: Sequence[Board], suite: Suite) -> str:
     """Return one booktabs table a setting."""
     lines = ["% needs \\usepackage{booktabs}"]
     for board in boards:
-        columns = "ll" + "r" * (len(board.measures) + 2)
+        columns = "ll" + "r" * (len(heads(board)) - 2)
         lines += [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
         lines += [_tex_line(heads(board)), r"\midrule"]
         lines += [_tex_line(texts(row, board)) for row in board.rows]
-        caption = tex(f"{suite.title}: {board.setting.title}. {about(suite)}")
+        caption = tex(f"{suite.title}: {board.setting.title}. {about(board)}")
         lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}", ""]
     return "\n".join(lines)
 

@@ -17,14 +17,15 @@ from debias_cl.suites.board import (
     WORDS,
     Board,
     about,
+    difference_text,
     failures,
-    paired_text,
     seeds_text,
     spread_text,
 )
 from debias_cl.suites.grid import Suite
+from debias_cl.suites.paired import verdict
 from debias_cl.suites.results import Result
-from debias_cl.suites.table import Row, verdict
+from debias_cl.suites.table import Row
 
 LEAST = 0.05
 """Accuracy below which the baseline has learned nothing that others could reach sooner."""
@@ -34,75 +35,78 @@ MOST_CURVES = 8
 
 def to_html(boards: Sequence[Board], suite: Suite, results: Sequence[Result]) -> str:
     """Return the page: a section a setting, then what failed and how it was made."""
-    shown = [_section(board, suite, place + 1) for place, board in enumerate(boards)]
-    shown.append(_method(suite, results, len(shown) + 1))
+    shown = [_section(board, place + 1) for place, board in enumerate(boards)]
+    shown.append(_method(results, len(shown) + 1))
     done = sum(result.status == "done" for result in results)
     told = f"{suite.says} {done} runs done, {len(results) - done} failed."
     return page("Leaderboard", suite.title, told, shown)
 
 
-def _section(board: Board, suite: Suite, number: int) -> Shown:
-    tables = [_table(board, suite, number)]
+def _section(board: Board, number: int) -> Shown:
+    tables = [_table(board, number)]
     name = convergence.measured(board.results)
     figures: list[Figure] = []
-    ledes = [_lede(board, suite)]
+    ledes = [*filter(None, [board.says]), *(_lede(board, b) for b in board.question.baselines)]
     if name:
-        target = _target(board, suite, name)
+        target, whose = _target(board, name)
         if target is None or target < LEAST:
             ledes.append(
                 f"kNN accuracy on {_whom(name)} ends below {bare_share(LEAST)}% with "
-                f"{suite.baseline}, so there is no level whose first epoch would say anything."
+                f"{whose}, so there is no level whose first epoch would say anything."
             )
         else:
-            tables.append(_convergence(board, suite, name, target, number))
+            tables.append(_convergence(board, name, target, whose, number))
         figures = _curves(board, name, f"t{number}a", number)
     body = fill("leaderboard.html.j2", {"ledes": ledes, "tables": tables, "figures": figures})
     return Shown(number, board.setting.title, Markup(body), 0)
 
 
-def _lede(board: Board, suite: Suite) -> str:
-    judged = [row for row in board.rows if row.judge == suite.judge and row.against]
-    said: dict[str, list[str]] = {}
-    for row in judged:
-        said.setdefault(verdict(row.against[board.measure]), []).append(row.method)
+def _lede(board: Board, baseline: str) -> str:
+    question, said = board.question, dict[str, list[str]]()
+    for row in board.rows:
+        if row.judge == question.judge and baseline in row.against:
+            found = row.against[baseline][question.measure]
+            said.setdefault(verdict(found), []).append(row.method)
     order = ("better", "worse", "no difference shown", "not known")
     parts = [f"{word}: {', '.join(said[word])}" for word in order if word in said]
     if not parts:
-        return f"No method is compared with {suite.baseline} here."
-    what = WORDS[board.measure]
-    return f"Against {suite.baseline}, {what} accuracy of the {suite.judge}: {'; '.join(parts)}."
+        return f"No method is compared with {baseline} here."
+    what = (
+        f"{WORDS[question.measure]} accuracy of the {question.judge} on the {question.split} split"
+    )
+    return f"Against {baseline}, {what}: {'; '.join(parts)}."
 
 
-def _table(board: Board, suite: Suite, number: int) -> Table:
+def _table(board: Board, number: int) -> Table:
     heads = [Head("Method"), *(Head(WORDS[name].capitalize(), True) for name in board.measures)]
-    heads += [Head(f"Difference to {suite.baseline}", True), Head("Seeds", True)]
-    heads.append(Head("Selection"))
+    heads += [Head(f"Difference to {name}", True) for name in board.question.baselines]
+    heads += [Head("Seeds", True), Head("Selection")]
     return Table(
         f"t{number}a",
         f"{number}a",
         board.setting.title,
         heads,
         [_cells(row, board) for row in board.rows],
-        f"{about(suite)} The difference is that of {WORDS[board.measure]} accuracy.",
+        f"{about(board)} The difference is that of {WORDS[board.question.measure]} accuracy.",
         wide=True,
         minimum=900,
     )
 
 
 def _cells(row: Row, board: Board) -> list[Cell]:
-    found = row.against.get(board.measure)
-    difference = (
-        Cell(plain("the baseline"), Markup(' class="r" data-v=""'))
-        if found is None
-        else _number(found.difference, paired_text(found))
-    )
     return [
         row_head(row.method, row.judge),
         *(_number(row.spread[n].mean, spread_text(row.spread[n])) for n in board.measures),
-        difference,
+        *(_difference(row, board, baseline) for baseline in board.question.baselines),
         _number(float(len(row.seeds)), seeds_text(row)),
         Cell(plain(row.setting.selection)),
     ]
+
+
+def _difference(row: Row, board: Board, baseline: str) -> Cell:
+    found = row.against.get(baseline)
+    value = None if found is None else found[board.question.measure].difference
+    return _number(value, difference_text(row, board, baseline))
 
 
 def _number(value: float | None, text: str) -> Cell:
@@ -114,13 +118,14 @@ def _methods(board: Board) -> list[str]:
     return list(dict.fromkeys(row.method for row in board.rows))
 
 
-def _target(board: Board, suite: Suite, name: str) -> float | None:
-    """The accuracy that the baseline ends with; without a baseline, that of the first row."""
-    for method in [suite.baseline, *_methods(board)]:
+def _target(board: Board, name: str) -> tuple[float | None, str]:
+    """The accuracy that a method ends with, and which: a baseline, else that of the first row."""
+    methods = [*board.question.baselines, *_methods(board)]
+    for method in methods:
         found = convergence.course(board.results, board.setting, method, name)
         if found is not None:
-            return found.mean[-1]
-    return None
+            return found.mean[-1], method
+    return None, methods[0]
 
 
 def _whom(name: str) -> str:
@@ -128,7 +133,7 @@ def _whom(name: str) -> str:
     return "conflicting validation examples" if conflicting else "validation examples"
 
 
-def _convergence(board: Board, suite: Suite, name: str, target: float, number: int) -> Table:
+def _convergence(board: Board, name: str, target: float, whose: str, number: int) -> Table:
     rows = []
     for method in _methods(board):
         found = convergence.reached(board.results, board.setting, method, name, target)
@@ -155,7 +160,7 @@ def _convergence(board: Board, suite: Suite, name: str, target: float, number: i
             Head("Runs", True),
         ],
         rows,
-        f"What {suite.baseline} ends with. Median over runs, with the lowest and the highest of "
+        f"What {whose} ends with. Median over runs, with the lowest and the highest of "
         "those that reached it; looked at after each epoch.",
     )
 
@@ -189,9 +194,8 @@ def _curves(board: Board, name: str, table: str, number: int) -> list[Figure]:
     return found
 
 
-def _method(suite: Suite, results: Sequence[Result], number: int) -> Shown:
+def _method(results: Sequence[Result], number: int) -> Shown:
     ledes = [
-        about(suite),
         "Selection says which weights were judged: the last ones, or the best on validation. The "
         "test split chooses nothing. Published figures are not shown: they belong to other "
         "encoders, lengths of training and protocols.",

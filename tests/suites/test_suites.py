@@ -20,48 +20,21 @@ from debias_cl.suites.board import Board
 from debias_cl.suites.convergence import reached
 from debias_cl.suites.grid import Cell, Choice, Suite, cells_of, read_suite, share, suites
 from debias_cl.suites.leaderboard import to_csv, to_markdown, write_leaderboard
+from debias_cl.suites.paired import holm, paired, spread
+from debias_cl.suites.question import Question
 from debias_cl.suites.results import Result, load_all
 from debias_cl.suites.schedule import Plan
-from debias_cl.suites.table import Setting, holm, paired, rows_of, settings_of, spread
+from debias_cl.suites.table import Setting, rows_of, settings_of
 
-CONFIG = {"fit": {"epochs": 2}}
-SUITE = Suite("s", "A suite", "Says.", "base", "linear probe", "conflict_accuracy", ())
-
-
-def result(method: str, seed: int, value: float | None, **fields: object) -> Result:
-    found = {"value": value, "low": None, "high": None, "n": 9}
-    made = Result(
-        suite="s",
-        part="p",
-        method=method,
-        objective=method,
-        views="geo",
-        dataset="biased_mnist",
-        attr="digit",
-        bias_attr=("colour",),
-        protocol="holdout",
-        rho=0.99,
-        preset="lite",
-        seed=seed,
-        selection="last",
-        config=CONFIG,
-        status="done",
-        values={"linear probe": {"test": {"accuracy": found, "conflict_accuracy": found}}},
-        epochs=[
-            {"epoch": 1, "seconds": 2.0, "knn_conflict_accuracy": 0.1, "knn_aligned_accuracy": 1.0},
-            {"epoch": 2, "seconds": 4.5, "knn_conflict_accuracy": 0.4, "knn_aligned_accuracy": 1.0},
-        ],
-        seconds={"train": 4.5, "monitor": 0.5, "judge": 1.0},
-        provenance={"device": "cpu: test", "versions": {"torch": "2"}, "commit": "abc"},
-    )
-    return replace(made, **fields)  # type: ignore[arg-type]
+QUESTION = Question(("base",))
+SUITE = Suite("s", "A suite", "Says.", QUESTION, ())
 
 
 VALUES = {"base": [0.50, 0.52, 0.47], "new": [0.61, 0.60, 0.66], "<b>&_%": [0.1, 0.2, 0.3]}
 
 
 @pytest.fixture
-def results() -> list[Result]:
+def results(result: Callable[..., Result]) -> list[Result]:
     """Three methods, three seeds, one failed cell."""
     made = [result(m, seed, v) for m, row in VALUES.items() for seed, v in enumerate(row)]
     return [*made, result("new", 7, None, status="failed", error="no memory", values={}, epochs=[])]
@@ -73,7 +46,12 @@ def test_every_suite_of_the_package_can_be_read_and_made() -> None:
         suite = read_suite(name)
         cells = cells_of(suite)
         assert len({cell.name for cell in cells}) == len(cells)
-        assert suite.baseline in {cell.method for cell in cells}
+        made = {(cell.part, cell.method) for cell in cells}
+        for part in suite.parts:
+            asked = suite.asks(part["name"])
+            places = {part["name"], asked.baseline_from}
+            for baseline in asked.baselines:
+                assert any((place, baseline) in made for place in places), part["name"]
 
 
 def test_the_quick_suite_has_eight_methods_and_two_seeds() -> None:
@@ -116,7 +94,14 @@ def test_shares_part_the_grid() -> None:
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("title = ", DataError), ("colour = 1", DataError), ("[[part]]\nmethod = 1", DataError)],
+    [
+        ("title = ", DataError),
+        ("colour = 1", DataError),
+        ("[[part]]\nmethod = 1", DataError),
+        ('[[part]]\nname = "x"', DataError),
+        ('measure = "acuracy"', DataError),
+        ('split = "train"', DataError),
+    ],
 )
 def test_a_suite_that_cannot_be_read_is_refused(
     tmp_path: Path, text: str, error: type[Exception]
@@ -182,12 +167,12 @@ def test_holm_by_hand() -> None:
 
 def test_rows_count_failures_and_compare_with_the_baseline(results: list[Result]) -> None:
     (setting,) = settings_of(results)
-    rows = rows_of(results, setting, "base", "linear probe", "conflict_accuracy")
+    rows = rows_of(results, setting, QUESTION)
     assert [row.method for row in rows] == ["new", "base", "<b>&_%"]
     assert rows[0].failed == (7,) and rows[0].seeds == (0, 1, 2)
     assert not rows[1].against
     expected = np.mean(np.array(VALUES["new"]) - np.array(VALUES["base"]))
-    assert rows[0].against["conflict_accuracy"].difference == pytest.approx(expected)
+    assert rows[0].against["base"]["conflict_accuracy"].difference == pytest.approx(expected)
 
 
 def test_the_leaderboard_shows_what_the_csv_has(tmp_path: Path, results: list[Result]) -> None:
@@ -207,8 +192,8 @@ def test_the_leaderboard_shows_what_the_csv_has(tmp_path: Path, results: list[Re
 
 def test_numbers_of_the_markdown_stand_in_the_csv(results: list[Result]) -> None:
     setting = Setting.of(results[0])
-    rows = rows_of(results, setting, "base", "linear probe", "conflict_accuracy")
-    board = Board(setting, rows, ("accuracy", "conflict_accuracy"), "conflict_accuracy", results)
+    rows = rows_of(results, setting, QUESTION)
+    board = Board(setting, rows, ("accuracy", "conflict_accuracy"), QUESTION, results)
     text = to_markdown([board], SUITE, results)
     known = {
         f"{abs(float(value)) * 100:.1f}"
@@ -228,7 +213,7 @@ def test_when_an_accuracy_is_reached(results: list[Result]) -> None:
     assert reached(results, setting, "new", name, 0.5).median_epochs is None
 
 
-def test_rates_come_from_finished_cells(tmp_path: Path) -> None:
+def test_rates_come_from_finished_cells(tmp_path: Path, result: Callable[..., Result]) -> None:
     cells = cells_of(read_suite("quick"), Choice(methods=("contex",)))
     plan = Plan(cells, tmp_path / "runs", tmp_path / "results", 2, "cpu")
     assert plan.expected_seconds(plan.waiting()) is None
