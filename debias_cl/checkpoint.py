@@ -4,229 +4,262 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from debias_cl import formats
+from debias_cl import formats, hub
 from debias_cl.config import EncoderConfig
-from debias_cl.encoders import Encoder, Stem, build
-from debias_cl.errors import CheckpointError, UsageError
-from debias_cl.wrappers import unwrap
+from debias_cl.encoders import SOURCES, Encoder, build
+from debias_cl.errors import CheckpointError, UsageError, did_you_mean
+from debias_cl.fitting import Fit, best_fit, with_leftovers
+from debias_cl.foreign import Outputs, encoder_of, users_encoder
+from debias_cl.guess import STEMS, Guess, nearest
+from debias_cl.loaded import LoadReport
+from debias_cl.own_head import classes_of
+from debias_cl.prefixes import Reading, State, readings
+from debias_cl.programs import Program
+from debias_cl.recipe import USUAL_SIDE, side_of
+from debias_cl.wrappers import Found, unwrap
 
 SMALLEST_SHARE = 0.9
 """Share of the encoder's weights that a checkpoint must fill; below it the file is refused."""
 
-PREFIXES = (
-    *("module.", "_orig_mod.", "encoder_q.", "teacher.", "student.", "base_encoder."),
-    *("encoder.", "backbone.", "model.", "net.", "network.", "body.", "encoder_k."),
-)
-"""Beginnings of key names that wrappers add. Those that let most weights fit are taken; where two
-fit alike, the earlier one (the query before the key encoder)."""
-
-DEEPEST = 4
-"""How many prefixes may stand before each other."""
-
-State = Mapping[str, Tensor]
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+"""How near a program and its architecture's own code must come to be the same network."""
 
 
 @dataclass(frozen=True)
-class LoadReport:
-    """What was loaded, and what was not; `config.to_dict` gives its JSON form.
+class _Asked:
+    """What the user asked for."""
 
-    Attributes:
-        path, sha256, format: the file.
-        architecture: of the encoder.
-        wrapper: where in the file the weights stood ("state_dict"); "" at the top.
-        stripped: the prefix that was taken off the keys ("module._orig_mod."); "" is none.
-        matched, expected: number of weights that fit, and that the encoder has.
-        missing: the encoder's weights that the file lacks, with the nearest unused name.
-        unexpected: the file's weights that the encoder lacks (projection heads, queues).
-        reshaped: weights of another shape, both shapes named.
-        ignored: other entries of the file, with their types.
-        others: further networks in the file, which `network` would take.
-        classes: levels of the file's classifier, which is `encoder.classifier`; 0 without one.
-        metadata: what a run's own file says of itself.
-    """
-
-    path: str
-    sha256: str
-    format: str
     architecture: str
-    wrapper: str
-    stripped: str
-    matched: int
-    expected: int
-    missing: tuple[str, ...] = ()
-    unexpected: tuple[str, ...] = ()
-    reshaped: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    classes: int = 0
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    image_size: int
+    network: str
+    outputs: Outputs
 
-    def sentences(self) -> tuple[str, ...]:
-        """Return what a reader should know, in plain sentences."""
-        classifier = f", classifier of {self.classes} levels" if self.classes else ""
-        lines = {
-            f"{self.matched} of {self.expected} weights loaded into {self.architecture} "
-            f"({self.format}{classifier})": True,
-            f"weights taken from '{self.wrapper}'": self.wrapper,
-            f"prefix '{self.stripped}' taken off the names": self.stripped,
-            f"other networks in the file: {', '.join(self.others)}": self.others,
-            f"missing, so left as initialised: {', '.join(self.missing[:5])}": self.missing,
-            f"of another shape: {', '.join(self.reshaped[:5])}": self.reshaped,
-            f"{len(self.unexpected)} weights not used: {', '.join(self.unexpected[:5])}": (
-                self.unexpected
-            ),
-            f"not read: {', '.join(self.ignored)}": self.ignored,
-        }
-        return tuple(line for line, said in lines.items() if said)
+
+@dataclass(frozen=True)
+class _File:
+    """A file that was read."""
+
+    path: Path
+    contents: formats.Contents
+    about: Mapping[str, Any]
 
 
 def load_encoder(
-    path: Path, architecture: str = "", image_size: int = 224, network: str = ""
+    path: Path | str,
+    architecture: str = "",
+    image_size: int = 0,
+    network: str = "",
+    *,
+    trust: bool = False,
+    outputs: Outputs = "auto",
 ) -> tuple[Encoder, LoadReport]:
-    """Load a state dict of a known architecture into an encoder, without running its code.
+    """Load a checkpoint into an encoder, without running code that is in it.
 
-    Wrappers and prefixes are found by themselves. Features are those before the classifier, which
-    becomes `encoder.classifier`. A ResNet's stem is that of the weights.
+    Wrappers and prefixes are found by themselves, and so is the architecture where it is a known
+    one. Features are those before the classifier, which becomes `encoder.classifier`. A ResNet's
+    stem is that of the weights.
 
     Args:
-        path: `.pt`, `.pth`, `.th`, `.safetensors`, or a run folder.
-        architecture: as in `EncoderConfig`; "" for files of our own runs, which name theirs.
-        image_size: side in pixels, for architectures that are built for one.
-        network: which of several networks in the file; "" is the rule of
-            `wrappers.WRAPPERS`.
+        path: `.pt`, `.pth`, `.th`, `.safetensors`, `.onnx`, a run folder, or `hf:org/name`.
+        architecture: as in `EncoderConfig`, or `module:callable` of the user's own code; "" is
+            the file's own word, else a guess from its weights.
+        image_size: side in pixels, for architectures that are built for one; 0 is their own.
+        network: which of several networks in the file; "" is the rule of `wrappers.WRAPPERS`
+            and `prefixes.PREFIXES`.
+        trust: whether TorchScript and torch.export may be opened.
+        outputs: what the outputs of a program, or of the user's own code, are.
 
     Returns:
         The encoder in evaluation mode, and the report.
 
     Raises:
-        CheckpointError: unsafe, damaged, or less than `SMALLEST_SHARE` of the weights fit.
-        UsageError: no or an unknown architecture, or no network of that name in the file.
+        CheckpointError: unsafe, damaged, of no known architecture, or less than
+            `SMALLEST_SHARE` of the weights fit.
+        UsageError: an unknown architecture, or no network of that name in the file.
     """
-    path = path / "encoder.safetensors" if path.is_dir() else path
-    contents = formats.read(path)
-    architecture = architecture or str(contents.metadata.get("architecture", ""))
-    if not architecture:
-        raise UsageError(
-            "the file does not say which architecture its weights are of",
-            where=str(path),
-            remedy="--arch, a torchvision or timm name such as resnet18",
-        )
-    found = unwrap(contents.tree, path, network)
-    size = int(contents.metadata.get("image_size") or image_size)
-    encoder, fit = _fitting(EncoderConfig(architecture), size, found.state)
+    asked = _Asked(architecture, image_size, network, outputs)
+    file = _read(path, trust)
+    if isinstance(file.contents.tree, Program):
+        encoder, report = _of_program(file, file.contents.tree, asked)
+    else:
+        encoder, report = _of_weights(file, unwrap(file.contents.tree, file.path, network), asked)
+    report = replace(report, classes=classes_of(encoder), sha256=_digest(file.path))
+    return encoder.eval(), report
+
+
+def _read(path: Path | str, trust: bool) -> _File:
+    if hub.is_hub(str(path)):
+        local, told = hub.fetch(str(path))
+    else:
+        local, told = Path(path), {}
+    local = local / "encoder.safetensors" if local.is_dir() else local
+    contents = formats.read(local, trust)
+    return _File(local, contents, {**contents.metadata, **told})
+
+
+def _of_weights(file: _File, found: Found, asked: _Asked) -> tuple[Encoder, LoadReport]:
+    """Fill an architecture with the weights of a file."""
+    ways = _ways(found, file.path, asked.network)
+    architecture = asked.architecture or str(file.about.get("architecture", ""))
+    guess = None if architecture else _guessed(found.state, ways, file.path)
+    name = guess.architecture if guess else architecture
+    side = next((side for way in ways if (side := side_of(way.state))), 0)
+    size = side or asked.image_size or int(file.about.get("image_size") or 0)
+    encoder, fit = _fitting(name, size, asked.outputs, found.state, ways)
     report = LoadReport(
-        path=str(path),
-        sha256=_digest(path),
-        format=contents.format,
+        path=str(file.path),
+        format=file.contents.format,
         architecture=encoder.architecture,
+        guessed=guess is not None,
+        alike=guess.alike if guess else (),
         wrapper=found.wrapper,
-        stripped=fit.prefix,
+        stripped=fit.reading.prefix,
+        naming=fit.reading.naming,
         matched=len(fit.matched),
-        expected=len(_expected(encoder)),
+        expected=fit.expected,
         missing=_with_nearest(fit.missing, fit.unexpected),
         unexpected=fit.unexpected,
         reshaped=fit.reshaped,
         ignored=found.ignored,
-        others=found.others,
-        classes=fit.head.out_features if fit.head else 0,
-        metadata=contents.metadata,
+        others=(*found.others, *_like_it(encoder, fit, ways)),
+        head=fit.head_name,
+        projection=fit.projection,
+        side=side,
+        side_by="the position embeddings are" if side else "",
+        metadata=file.about,
     )
-    _refuse_misfits(report, fit.matched)
-    encoder.body.load_state_dict(dict(fit.matched | fit.counters), strict=False)
-    encoder.classifier = fit.head
-    return encoder.eval(), report
+    _refuse_misfits(report, fit, found.state, ways)
+    _fill(encoder, fit)
+    if asked.outputs == "features":
+        encoder.classifier = None
+    return encoder, report
 
 
-@dataclass(frozen=True)
-class _Fit:
-    prefix: str
-    matched: dict[str, Tensor]
-    counters: dict[str, Tensor]
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    reshaped: tuple[str, ...]
-    head: nn.Linear | None
+def _ways(found: Found, path: Path, network: str) -> list[Reading]:
+    """Return the ways to read the names, of the network that was asked for alone.
 
-
-def _fitting(config: EncoderConfig, image_size: int, state: State) -> tuple[Encoder, _Fit]:
-    """Build the encoder with the stem that the weights have."""
-    tried: list[tuple[Encoder, _Fit]] = []
-    stems: tuple[Stem, ...] = ("imagenet", "cifar")
-    for stem in stems:
-        encoder = build(config, image_size, stem)
-        fit = max(
-            (_compare(encoder, part, prefix) for prefix, part in _strippings(state)),
-            key=lambda fit: len(fit.matched),
+    Raises:
+        UsageError: there is no network of that name.
+    """
+    ways = list(readings(found.state))
+    if not network or found.named:
+        return ways
+    asked = [way for way in ways if network.strip(".") in way.parts]
+    if not asked:
+        there = {part for way in ways for part in way.parts if part}
+        raise UsageError(
+            f"there is no network '{network}' in this file",
+            where=str(path),
+            remedy=did_you_mean(
+                network, [*found.wrapper.split("."), *found.others, *sorted(there)]
+            ),
         )
-        tried.append((encoder, _with_leftovers(fit, state)))
-        if not any(name.startswith("conv1.weight ") for name in fit.reshaped):
+    return asked
+
+
+def _guessed(state: State, ways: Sequence[Reading], path: Path) -> Guess:
+    """Return the known architecture that the weights are of.
+
+    Raises:
+        CheckpointError: they are of none that is known; the nearest is named.
+    """
+    guess = nearest(state, ways)
+    if guess is not None and guess.fit.share >= SMALLEST_SHARE:
+        return guess
+    few = ", ".join(f"{key} {tuple(value.shape)}" for key, value in list(state.items())[:3])
+    near = f"the nearest known one is {guess.sentence()}" if guess else "none is like it"
+    raise CheckpointError(
+        f"the weights are of no architecture that is known here: {near}",
+        where=f"{path}, which holds {len(state)} tensors: {few}, ...",
+        expected=f"at least {SMALLEST_SHARE:.0%} of an architecture's weights",
+        remedy="--arch, a torchvision or timm name such as resnet18, or module:callable of your "
+        "own code (run from the current folder) that makes the network",
+    )
+
+
+def _fitting(
+    name: str, size: int, outputs: Outputs, state: State, ways: Sequence[Reading]
+) -> tuple[Encoder, Fit]:
+    """Build the encoder, a ResNet with the stem that the weights have."""
+    source, colon, _ = name.partition(":")
+    if colon and source not in SOURCES:
+        encoder = users_encoder(name, size or USUAL_SIDE, outputs)
+        return encoder, with_leftovers(best_fit(encoder, ways), encoder, state)
+    tried: list[tuple[Encoder, Fit]] = []
+    for stem in STEMS:
+        encoder = build(EncoderConfig(name), size, stem)
+        tried.append((encoder, with_leftovers(best_fit(encoder, ways), encoder, state)))
+        if not any(key.startswith("conv1.weight ") for key in tried[-1][1].reshaped):
             break
     return max(tried, key=lambda pair: len(pair[1].matched))
 
 
-def _strippings(state: State, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
-    """Give the weights under every chain of known prefixes, the shortest and earliest first."""
-    yield prefix, state
-    for name in PREFIXES if depth < DEEPEST else ():
-        inside = {k.removeprefix(name): v for k, v in state.items() if k.startswith(name)}
-        if inside:
-            yield from _strippings(inside, prefix + name, depth + 1)
+def _fill(encoder: Encoder, fit: Fit) -> None:
+    encoder.body.load_state_dict({**fit.matched, **fit.counters}, strict=False)
+    encoder.classifier = fit.head or encoder.classifier
 
 
-def _expected(encoder: Encoder) -> dict[str, Tensor]:
-    """The weights that must be filled; batch norm's step counters are no weights."""
-    own = encoder.body.state_dict()
-    return {key: value for key, value in own.items() if not key.endswith("num_batches_tracked")}
+def _like_it(encoder: Encoder, fit: Fit, ways: Sequence[Reading]) -> list[str]:
+    """Name the other networks of a file whose names all stand side by side."""
+    from debias_cl.fitting import compare
+
+    own = set(fit.reading.parts)
+    found = []
+    for way in ways:
+        if way.prefix in (fit.reading.prefix, "") or way.naming != fit.reading.naming:
+            continue
+        if compare(encoder, way).share >= SMALLEST_SHARE:
+            found.append(".".join(part for part in way.parts if part not in own))
+    return found
 
 
-def _compare(encoder: Encoder, state: State, prefix: str) -> _Fit:
-    own, expected = encoder.body.state_dict(), _expected(encoder)
-    fits = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    head = _head(encoder, state)
-    names = {k for k in state if k.startswith(f"{encoder.head}.")} if head else set()
-    reshaped = [
-        f"{key} {tuple(state[key].shape)}, not {tuple(own[key].shape)}"
-        for key in state
-        if key in own and key not in fits
-    ]
-    return _Fit(
-        prefix=prefix,
-        matched={k: v for k, v in fits.items() if k in expected},
-        counters={k: v for k, v in fits.items() if k not in expected},
-        missing=tuple(key for key in expected if key not in state),
-        unexpected=tuple(key for key in state if key not in own and key not in names),
-        reshaped=tuple(reshaped),
-        head=head,
+def _of_program(file: _File, program: Program, asked: _Asked) -> tuple[Encoder, LoadReport]:
+    """Take a program's weights into their own architecture where that is known, else run it."""
+    if asked.outputs == "auto" and program.weights:
+        known = _as_known(file, program, asked)
+        if known is not None:
+            return known
+    size = asked.image_size or program.shape.side or USUAL_SIDE
+    encoder = encoder_of(program, f"{program.kind} program", size, asked.outputs)
+    report = LoadReport(
+        path=str(file.path),
+        format=file.contents.format,
+        architecture=encoder.architecture,
+        matched=len(program.weights),
+        expected=len(program.weights),
+        side=program.shape.side,
+        side_by="the program takes pictures" if program.shape.side else "",
+        program=f"run as it is; its outputs, {encoder.feature_dim} wide, are the features",
+        metadata=file.about,
     )
+    return encoder, report
 
 
-def _with_leftovers(fit: _Fit, state: State) -> _Fit:
-    """Count the weights outside the chosen prefix among those that are not used."""
-    outside = tuple(key for key in state if not key.startswith(fit.prefix))
-    return _Fit(**{**fit.__dict__, "unexpected": fit.unexpected + outside})
-
-
-def _head(encoder: Encoder, state: State) -> nn.Linear | None:
-    """The one linear layer on the features that stands under the architecture's head name."""
-    inside = {k: v for k, v in state.items() if k.startswith(f"{encoder.head}.")}
-    weights = [k for k, v in inside.items() if k.endswith("weight") and v.ndim == 2]
-    if len(weights) != 1 or inside[weights[0]].shape[1] != encoder.feature_dim:
+def _as_known(file: _File, program: Program, asked: _Asked) -> tuple[Encoder, LoadReport] | None:
+    """Return the architecture whose own code gives what the program gives; None without one."""
+    try:
+        encoder, report = _of_weights(file, Found(program.weights), asked)
+        if report.matched < report.expected:
+            return None
+        side = program.shape.side or report.side or asked.image_size or USUAL_SIDE
+        noise = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode():
+            theirs, ours = program(noise), encoder.eval()(noise)
+            ours = (encoder.classifier or nn.Identity())(ours)
+    except (CheckpointError, RuntimeError):  # of no known one, or one that takes other pictures
         return None
-    weight = inside[weights[0]]
-    bias = inside.get(weights[0].removesuffix("weight") + "bias")
-    layer = nn.Linear(weight.shape[1], weight.shape[0])
-    with torch.no_grad():
-        layer.weight.copy_(weight)
-        layer.bias.copy_(torch.zeros(len(weight)) if bias is None else bias)
-    return layer
+    if theirs.shape != ours.shape or not torch.allclose(theirs, ours, RELATIVE, ABSOLUTE):
+        return None
+    said = "its weights in the architecture's own code give the same outputs, so that is used"
+    return encoder, replace(report, program=said)
 
 
 def _with_nearest(missing: tuple[str, ...], unused: tuple[str, ...]) -> tuple[str, ...]:
@@ -236,16 +269,20 @@ def _with_nearest(missing: tuple[str, ...], unused: tuple[str, ...]) -> tuple[st
     )
 
 
-def _refuse_misfits(report: LoadReport, matched: State) -> None:
+def _refuse_misfits(report: LoadReport, fit: Fit, state: State, ways: Sequence[Reading]) -> None:
     if report.matched < SMALLEST_SHARE * report.expected:
+        guess = nearest(state, ways)
+        near = f"the nearest known architecture is {guess.sentence()}" if guess else ""
         raise CheckpointError(
             f"only {report.matched} of the {report.expected} weights of {report.architecture} "
             "are in this file",
             where="; ".join((report.path, *report.sentences()[1:])),
             expected=f"at least {SMALLEST_SHARE:.0%} of them",
-            remedy="another --arch: that of the weights",
+            remedy="; ".join(
+                text for text in ("another --arch: that of the weights", near) if text
+            ),
         )
-    bad = [k for k, v in matched.items() if v.is_floating_point() and not v.isfinite().all()]
+    bad = [k for k, v in fit.matched.items() if v.is_floating_point() and not v.isfinite().all()]
     if bad:
         raise CheckpointError(
             f"{len(bad)} weights hold NaN or infinity, first {bad[0]}", where=report.path

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import tyro
 
 from debias_cl.config import DataConfig
-from debias_cl.errors import PREFIX, DebiasError
+from debias_cl.errors import PREFIX, DebiasError, UsageError
 
 if TYPE_CHECKING:
+    from debias_cl.gates import Rules
     from debias_cl.metrics import Settings
 
 O = TypeVar("O", bound="Options")  # noqa: E741
@@ -88,19 +89,61 @@ class MetricOptions(Options):
     """Interval of a single rate."""
     permutations: int = field(default=10_000, kw_only=True)
     """Draws of the null distribution of a gap."""
+    fail_on: Repeated = field(default=(), kw_only=True)
+    """Exit code 1 where this holds: "equalized_odds_difference>0.1" (each attribute),
+    "gender:NAME>0.1", "low(NAME)>0.1", "accuracy<0.9", "gender=female:true_positive_rate<0.8", or
+    issue. What cannot be judged does not pass. NAME_all looks at small groups too; repeatable."""
+    policy: str = field(default="", kw_only=True)
+    """TOML file with fail_on, required groups, tolerance, and what an undefined value does."""
+    baseline: str = field(default="", kw_only=True)
+    """metrics.json of an earlier audit: exit code 1 where something is worse, beyond its noise."""
+    summary: str = field(default="", kw_only=True)
+    """File to add verdict, gates and gaps to as Markdown ("$GITHUB_STEP_SUMMARY")."""
 
     def settings(self) -> Settings:
         """Return the settings of the metrics as asked for."""
+        from debias_cl.gates.policy import read_policy
         from debias_cl.metrics import Settings
 
         return Settings(
-            min_group=self.min_group, interval=self.interval, permutations=self.permutations
+            min_group=self.min_group,
+            interval=self.interval,
+            permutations=self.permutations,
+            tolerance=read_policy(self.policy).tolerance,
         )
+
+    def rules(self) -> Rules:
+        """Return what the audit must hold to pass."""
+        from debias_cl.gates import rules
+
+        return rules(flat(self.fail_on), self.policy, self.baseline)
+
+    def conclude(self, documents: Sequence[Mapping[str, Any]]) -> int:
+        """Write the job summary, say which gates do not pass, and return the exit code."""
+        from pathlib import Path
+
+        from debias_cl import gates
+        from debias_cl.gates.markdown import append_summary
+
+        for document in documents:
+            if self.summary:
+                append_summary(document, Path(self.summary))
+            for line in gates.lines(document):
+                print(line, file=sys.stderr)
+        return max((gates.exit_code(document) for document in documents), default=0)
 
 
 def listed(text: str) -> tuple[str, ...]:
     """Split "a, b" into ("a", "b"); "" gives ()."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers(text: str, flag: str) -> tuple[float, ...]:
+    """Split ".5, .5, .5" into three numbers; "" gives ()."""
+    try:
+        return tuple(float(part) for part in listed(text))
+    except ValueError as error:
+        raise UsageError(f"{flag} is '{text}'", expected="numbers with commas") from error
 
 
 def flat(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:

@@ -159,6 +159,26 @@ class ProbeConfig:
 
 
 @dataclass(frozen=True)
+class CheckpointConfig:
+    """How a user's checkpoint is read, besides its architecture and the size of its pictures."""
+
+    network: str = ""
+    """Which of several networks in the file ("student"); "" is the rule: averaged, query, teacher.
+    """
+    trust: bool = False
+    """Whether TorchScript and torch.export, which hold programs, may be opened."""
+    outputs: Literal["auto", "features", "logits"] = "auto"
+    """What the outputs of a program, or of the user's own code, are; "auto" takes them as features,
+    and also as logits where their width is the number of label levels."""
+    mean: tuple[float, ...] = ()
+    """(3,) channel means in [0, 1]; () is the file's, else the architecture's, else ImageNet's."""
+    std: tuple[float, ...] = ()
+    """(3,) channel deviations, likewise."""
+    classes: tuple[str, ...] = ()
+    """Label level of each output of the checkpoint's classifier; () is the levels' own order."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything a run needs; written whole to `runs/<name>/config.json`."""
 

@@ -36,8 +36,9 @@ class Encoder(nn.Module):
         architecture: resolved name ("torchvision:resnet18").
         head: name that the architecture gives its classifier ("fc"), to find it in checkpoints.
         note: a sentence for the report (stem, pretrained weights); "" where nothing is to say.
-        classifier: the (K, D) linear layer that a user's checkpoint had on these features; None
-            for an encoder of our own. `forward` does not use it.
+        classifier: what a user's checkpoint had on these features: a (K, D) linear layer, or an
+            identity where its outputs are logits already; None for an encoder of our own.
+            `forward` does not use it.
         body: the network; its `state_dict` has the keys of the architecture's own library.
     """
 
@@ -46,7 +47,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
-        self.classifier: nn.Linear | None = None
+        self.classifier: nn.Module | None = None
         self.feature_dim, self.architecture, self.head, self.note = (
             feature_dim,
             architecture,
@@ -90,7 +91,7 @@ def build(config: EncoderConfig, image_size: int, stem: Stem = "auto") -> Encode
 
     Args:
         config: architecture and whether ImageNet weights are wanted.
-        image_size: side of the pictures in pixels.
+        image_size: side of the pictures in pixels; 0 is the architecture's own.
         stem: of a ResNet; "auto" is the rule above, the others are for given weights.
 
     Returns:
@@ -102,7 +103,7 @@ def build(config: EncoderConfig, image_size: int, stem: Stem = "auto") -> Encode
     source, name = _resolve(config.architecture)
     made = SOURCES[source].make(name, config.pretrained, image_size)
     notes = [made.note]
-    small = image_size <= CIFAR_STEM_UP_TO and not config.pretrained
+    small = 0 < image_size <= CIFAR_STEM_UP_TO and not config.pretrained
     if (small if stem == "auto" else stem == "cifar") and _cifar_stem(made.body):
         notes.append("CIFAR stem (3x3, stride 1, no max-pool)")
     architecture = name if source == "own" else f"{source}:{name}"
@@ -116,9 +117,12 @@ def _make_own(name: str, pretrained: bool, image_size: int) -> Built:
     return Built(made.body, made.feature_dim, made.head, note)
 
 
+OWN_SIZE = 224
+"""Side in pixels of torchvision's transformers where nothing else is said."""
+
 SIZED: Mapping[str, Callable[[int], dict[str, Any]]] = {
-    "vit_": lambda size: {"image_size": size},
-    "maxvit": lambda size: {"input_size": (size, size)},
+    "vit_": lambda size: {"image_size": size or OWN_SIZE},
+    "maxvit": lambda size: {"input_size": (size or OWN_SIZE,) * 2},
     "googlenet": lambda size: {"aux_logits": False, "init_weights": True},
     "inception_v3": lambda size: {"aux_logits": False, "init_weights": True},
 }
@@ -166,7 +170,7 @@ def _make_timm(name: str, pretrained: bool, image_size: int) -> Built:
 
     known = timm.get_pretrained_cfg(name)
     options: dict[str, Any] = {"num_classes": 0}
-    if known is not None and known.fixed_input_size:
+    if known is not None and known.fixed_input_size and image_size:
         options["img_size"] = image_size
     note = ""
     if pretrained:

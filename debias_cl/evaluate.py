@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debias_cl.cli import DataOptions, MetricOptions, Repeated, flat, listed, run_command
+from debias_cl.cli import DataOptions, MetricOptions, Repeated, flat, listed, numbers, run_command
+from debias_cl.config import CheckpointConfig
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,29 @@ class EvaluateOptions(DataOptions, MetricOptions):
     run: str = field(default="", kw_only=True)
     """Run folder of `train`."""
     checkpoint: str = field(default="", kw_only=True)
-    """Your own weights: a state dict (.pt, .pth, read without running code) or .safetensors."""
+    """Your own encoder or classifier: a state dict (.pt, .pth, .th, read without running code),
+    .safetensors, .onnx, with --trust TorchScript and torch.export; or hf:org/name."""
     arch: str = field(default="", kw_only=True)
-    """Architecture of --checkpoint: a torchvision or timm name, as resnet18."""
+    """Architecture of --checkpoint: a torchvision or timm name, as resnet18, or module:callable of
+    your own code in the current folder, which is run. Default: told from the weights."""
     image_size: int = field(default=0, kw_only=True)
-    """Side in pixels for --checkpoint. Default: 224, or that of the architecture."""
+    """Side in pixels for --checkpoint. Default: the file's, the architecture's, else 224."""
+    mean: str = field(default="", kw_only=True)
+    """Channel means for --checkpoint, as .485,.456,.406. Default: as for --image-size."""
+    std: str = field(default="", kw_only=True)
+    """Channel deviations for --checkpoint."""
+    network: str = field(default="", kw_only=True)
+    """Which of several networks in --checkpoint (student). Default: averaged weights before raw
+    ones, query before key, teacher before student."""
+    outputs: Literal["auto", "features", "logits"] = field(default="auto", kw_only=True)
+    """What a program or your own code gives. auto: features, and logits as well where they are as
+    many as the label's levels."""
+    classes: str = field(default="", kw_only=True)
+    """Label level of each output of the checkpoint's own classifier, with commas. Default: the
+    label's levels in their order."""
+    trust: bool = field(default=False, kw_only=True)
+    """Open TorchScript and torch.export files: they are programs that torch runs with all that it
+    may do, so only where you know who made them."""
     objective: str = field(default="contex", kw_only=True)
     """Objective of the run to look for, or to train."""
     preset: str = field(default="auto", kw_only=True)
@@ -49,18 +68,30 @@ class EvaluateOptions(DataOptions, MetricOptions):
     set: Repeated = field(default=(), kw_only=True)
     """Single settings over the preset, as fit.epochs=3; repeatable."""
 
+    def loading(self) -> CheckpointConfig:
+        """Return how the checkpoint is read."""
+        return CheckpointConfig(
+            network=self.network,
+            trust=self.trust,
+            outputs=self.outputs,
+            mean=numbers(self.mean, "--mean"),
+            std=numbers(self.std, "--std"),
+            classes=listed(self.classes),
+        )
+
 
 def evaluate(options: EvaluateOptions) -> int:
     """Evaluate, write the report, print the summary and where everything is."""
     from debias_cl import pipeline
 
-    pipeline.evaluate(
+    document = pipeline.evaluated(
         pipeline.Request(
             data=options.data_config(),
             run=options.run,
             checkpoint=options.checkpoint,
             arch=options.arch,
             image_size=options.image_size,
+            loading=options.loading(),
             objective=options.objective,
             preset=options.preset,
             beside=None if options.beside == "auto" else listed(options.beside),
@@ -71,10 +102,11 @@ def evaluate(options: EvaluateOptions) -> int:
             runs=options.runs,
             overrides=flat(options.set),
             settings=options.settings(),
+            rules=options.rules(),
             remedies=options.remedies,
         )
-    )
-    return 0
+    ).document
+    return options.conclude([document] if document else [])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

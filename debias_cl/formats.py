@@ -10,10 +10,8 @@ import argparse
 import json
 import pickle
 import re
-import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +22,7 @@ import safetensors.torch
 import torch
 
 from debias_cl.errors import CheckpointError
+from debias_cl.programs import load_export, load_onnx, load_torchscript, quiet
 
 HEAD_BYTES = 512
 """How much of a file is looked at to tell what it is."""
@@ -39,7 +38,7 @@ class Contents:
     """What a file holds.
 
     Attributes:
-        tree: nested mappings with tensors.
+        tree: nested mappings with tensors, or a `programs.Program`.
         metadata: what the file says of itself, JSON-able.
         format: name of the format.
     """
@@ -57,15 +56,21 @@ class Format:
         name: for people.
         recognises: looks at the path and the first bytes.
         read: returns tree and metadata; `CheckpointError` where it must refuse.
+        needs_trust: why a file of this kind is opened only where the user trusts it; "" is always.
     """
 
     name: str
     recognises: Callable[[Path, bytes], bool]
     read: Callable[[Path], tuple[Any, Mapping[str, Any]]]
+    needs_trust: str = ""
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, trust: bool = False) -> Contents:
     """Read a file of weights without running code that is in it.
+
+    Args:
+        path: the file.
+        trust: whether programs (TorchScript, torch.export) may be opened.
 
     Raises:
         CheckpointError: absent, damaged, of an unknown kind, or in need of code; the message
@@ -75,12 +80,18 @@ def read(path: Path) -> Contents:
         raise CheckpointError(
             "there is no such file of weights",
             where=str(path),
-            expected="a .pt, .pth, .th or .safetensors file, or a run folder",
+            expected="a .pt, .pth, .th, .safetensors or .onnx file, a run folder, or hf:org/name",
         )
     with path.open("rb") as handle:
         head = handle.read(HEAD_BYTES)
     for row in FORMATS:
         if row.recognises(path, head):
+            if row.needs_trust and not trust:
+                raise CheckpointError(
+                    f"this is a {row.name} archive: {row.needs_trust}",
+                    where=str(path),
+                    remedy=f"--trust, if you know who made it; else, {SAFE_WAY}",
+                )
             tree, metadata = row.read(path)
             return Contents(tree, row.name, metadata)
     raise CheckpointError(
@@ -122,7 +133,7 @@ def _read_safetensors(path: Path) -> tuple[Any, Mapping[str, Any]]:
 
 def _read_torch(path: Path) -> tuple[Any, Mapping[str, Any]]:
     try:
-        with torch.serialization.safe_globals(inert_types()), _quiet():
+        with torch.serialization.safe_globals(inert_types()), quiet():
             return torch.load(path, map_location="cpu", weights_only=True), {}
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -206,12 +217,19 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "TorchScript",
         _zip_with("/constants.pkl", "/code/"),
-        _refuse("this is a TorchScript archive: it holds code, which is not run", SAFE_WAY),
+        lambda path: (load_torchscript(path), {}),
+        "it holds code, and torch would run it with all that torch may do, such as reading files",
     ),
     Format(
         "torch.export",
         _zip_with("serialized_exported_program.json", "/models/model.json"),
-        _refuse("this is a torch.export archive: it holds a program, which is not run", SAFE_WAY),
+        lambda path: (load_export(path), {}),
+        "it holds a program and pickled data, and loading them could run any code",
+    ),
+    Format(
+        "ONNX",
+        lambda path, head: path.suffix == ".onnx" and head[:1] == b"\x08",
+        lambda path: (load_onnx(path), {}),
     ),
     Format("torch zip", _zip_with("/data.pkl", ""), _read_torch),
     Format("torch pickle", _starts(b"\x80"), _read_torch),
@@ -237,11 +255,3 @@ FORMATS: tuple[Format, ...] = (
     ),
 )
 """The first row that recognises a file reads it, or says why it is refused."""
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence torch's advice on old files: the file is not the reader's doing."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -14,16 +14,17 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from debias_cl.config import DataConfig, ProbeConfig, TrainConfig
+from debias_cl.config import CheckpointConfig, DataConfig, ProbeConfig, TrainConfig
 from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
 from debias_cl.data.load import load_dataset
 from debias_cl.distributed import Ranks, processes
 from debias_cl.document import Judged, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
-from debias_cl.features import extract, own_classifier_predictions
+from debias_cl.features import extract
+from debias_cl.gates import NO_RULES, Rules
+from debias_cl.judges import judges
 from debias_cl.metrics import Settings
-from debias_cl.probe import predict
 from debias_cl.records import default_positive
 from debias_cl.remedies import Tried, try_all
 from debias_cl.resolve import beside_configs, resolve, resolve_data, run_name
@@ -44,6 +45,8 @@ class Request:
     checkpoint: str = ""
     arch: str = ""
     image_size: int = 0
+    loading: CheckpointConfig = field(default_factory=CheckpointConfig)
+    """How the checkpoint is read, besides."""
     objective: str = "contex"
     preset: str = "auto"
     beside: tuple[str, ...] | None = None
@@ -57,10 +60,29 @@ class Request:
     settings: Settings = field(default_factory=Settings)
     remedies: bool = True
     """Whether what could help is tried on the audited encoder's features."""
+    rules: Rules = NO_RULES
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A finished report.
+
+    Attributes:
+        report: path of report.html.
+        document: content of metrics.json; None in a process that is not the first one.
+    """
+
+    report: Path
+    document: Mapping[str, Any] | None
 
 
 def evaluate(request: Request) -> Path:
-    """Evaluate an encoder and those beside it; return the path of the report.
+    """Evaluate an encoder and those beside it; return the path of the report (see `evaluated`)."""
+    return evaluated(request).report
+
+
+def evaluated(request: Request) -> Evaluated:
+    """Evaluate an encoder and those beside it.
 
     Started by torchrun, its processes train what is missing and make the features together; the
     first one alone judges, writes and prints.
@@ -78,9 +100,10 @@ def evaluate(request: Request) -> Path:
             for place, source in enumerate(sources)
             for one in _judge(source, dataset, request, folder, ranks, main=not place)
         ]
+        document = None
         if ranks.first:
-            _report(judged, dataset, request, folder, provenance(kind), started)
-    return folder / "report.html"
+            document = _report(judged, dataset, request, folder, provenance(kind), started)
+    return Evaluated(folder / "report.html", document)
 
 
 def _report(
@@ -90,7 +113,7 @@ def _report(
     folder: Path,
     facts: Mapping[str, Any],
     started: float,
-) -> None:
+) -> Mapping[str, Any]:
     audited, *beside = sorted(judged, key=lambda one: one.encoder["control"])
     seconds = round(time.monotonic() - started, 1)
     document = assemble(
@@ -101,10 +124,12 @@ def _report(
         ),
         provenance={**facts, "seed": audited.encoder.get("seed"), "wall_seconds": seconds},
         settings=request.settings,
+        rules=request.rules,
     )
     report = write_report(document, folder)
     console.print(summary(document))
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
+    return document
 
 
 def _report_name(source: Source, request: Request) -> str:
@@ -126,7 +151,12 @@ def _sources(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[S
     if not request.checkpoint:
         dataset, runs = _runs(request, kind, ranks)
         return dataset, [from_run(run, dataset, device) for run in runs]
-    source = from_checkpoint(Path(request.checkpoint), request.arch, request.image_size, device)
+    source = from_checkpoint(
+        request.checkpoint, request.arch, request.image_size, device, request.loading
+    )
+    if ranks.first:
+        for line in source.said:
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
     data = replace(resolve_data(request.data), image_size=source.image_size)
     others = [Run.open(Path(name)) for name in request.beside or () if name != "none"]
     with ranks.in_turn():
@@ -243,41 +273,23 @@ def _judge(
         return
     features.save(folder / f"features{stem}.safetensors")
     positive = _positive(dataset, request)
-    judges = list(_judges(source, dataset, request))
-    first = judges[0][0]
-    for judge, probe in judges:
-        tail = "" if judge == "linear probe" else "-" + judge.replace(" ", "_")
-        if probe is None:
-            assert source.objective is not None
-            predictions = own_classifier_predictions(
-                source.objective, features, dataset.test_split, *positive
-            )
-        else:
-            predictions = predict(features, probe, dataset.test_split, *positive, request.seed)
-        predictions.save(folder / f"predictions{stem}{tail}.parquet")
-        control = probe is not None and probe.balanced
-        tried: tuple[Tried, ...] = ()
-        if main and request.remedies and judge == first and predictions.annotations.attributes:
-            tried = tuple(try_all(features, dataset.test_split, positive, request.seed))
-        encoder = {**source.description, "judge": judge, "control": control}
-        yield Judged(encoder, predictions, source.training, tried)
-
-
-def _judges(
-    source: Source, dataset: Dataset, request: Request
-) -> Iterator[tuple[str, ProbeConfig | None]]:
-    names = {
-        "logistic": "linear probe",
-        "sgd": "linear probe (SGD)",
-        "knn": "20 nearest neighbours",
-        "dfr": "DFR",
-    }
     probe = ProbeConfig(kind=request.probe)
-    yield names[request.probe], probe
-    if source.objective is not None and source.objective.has_classifier:
-        yield "own classifier", None
-    if request.probe == "logistic" and dataset.split("train").annotations.attributes:
-        yield "balanced linear probe", replace(probe, balanced=True)
+    for place, judge in enumerate(judges(source, dataset, probe, positive, request.seed)):
+        # The one that leads has the plain name: it is what metrics.json is about.
+        tail = "-" + judge.name.replace(" ", "_") if place else ""
+        predictions = judge.predict(features)
+        predictions.save(folder / f"predictions{stem}{tail}.parquet")
+        tried: tuple[Tried, ...] = ()
+        if main and request.remedies and not place and _can_try(dataset):
+            tried = tuple(try_all(features, dataset.test_split, positive, request.seed))
+        facts = {**(judge.facts or {}), "judge": judge.name, "control": judge.control}
+        yield Judged({**source.description, **facts}, predictions, source.training, tried)
+
+
+def _can_try(dataset: Dataset) -> bool:
+    """Whether other last layers can be fitted and compared between groups."""
+    train = dataset.splits.get("train")
+    return train is not None and bool(train.annotations.attributes)
 
 
 def _positive(dataset: Dataset, request: Request) -> tuple[str, str]:

@@ -10,21 +10,19 @@ from typing import Any
 from torch import nn
 
 from debias_cl.checkpoint import load_encoder
-from debias_cl.config import ViewsConfig, to_dict
+from debias_cl.config import CheckpointConfig, ViewsConfig, to_dict
 from debias_cl.data.contract import Dataset
 from debias_cl.data.views import Views
 from debias_cl.encoders import Encoder, build
 from debias_cl.errors import UsageError
 from debias_cl.fit import load_finished
+from debias_cl.hub import is_hub
+from debias_cl.loaded import LoadReport
 from debias_cl.losses import OBJECTIVES
 from debias_cl.losses.contract import TrainingObjective
+from debias_cl.recipe import Recipe, recipe
 from debias_cl.runs import Run
 from debias_cl.training import make_objective
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-CHECKPOINT_SIZE = 224
-"""Side in pixels for a checkpoint where the user gives none: that of ImageNet training."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,8 @@ class Source:
         device: where it stands.
         description: the `encoder` object of the metrics document, without the judge.
         training: lines of the run's log.
+        said: sentences on what was loaded and how the pictures are prepared.
+        classes: level of each output of the checkpoint's classifier; () is the levels' own order.
     """
 
     name: str
@@ -50,6 +50,8 @@ class Source:
     device: str
     description: Mapping[str, Any]
     training: Sequence[Mapping[str, Any]] = ()
+    said: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def from_run(run: Run, dataset: Dataset, device: str) -> Source:
@@ -97,49 +99,72 @@ def from_run(run: Run, dataset: Dataset, device: str) -> Source:
     )
 
 
-def from_checkpoint(path: Path, arch: str, image_size: int, device: str) -> Source:
-    """Load a user's weights, never running code from the file.
+def from_checkpoint(
+    path: Path | str,
+    arch: str,
+    image_size: int,
+    device: str,
+    options: CheckpointConfig | None = None,
+) -> Source:
+    """Load a user's checkpoint, never running code from the file unless it is trusted.
 
     A run's own `encoder.safetensors` says by itself which architecture, picture size and channel
     statistics it was trained with, so it can be judged on any data set.
 
     Args:
-        path: state dict or safetensors, or a run folder.
-        arch: torchvision or timm name; "" for a run's own file.
-        image_size: side in pixels; 0 is the file's own, else 224.
+        path: as in `checkpoint.load_encoder`.
+        arch: torchvision or timm name, or `module:callable`; "" is the file's own word or a guess.
+        image_size: side in pixels; 0 is the file's own, else the architecture's, else 224.
+        device: where the encoder is put.
+        options: how the file is read, besides.
 
     Raises:
         CheckpointError: the file cannot be used safely, or its keys fit another architecture.
     """
-    encoder, loaded = load_encoder(path, arch, image_size or CHECKPOINT_SIZE)
-    about = loaded.metadata
-    size = image_size or int(about.get("image_size") or CHECKPOINT_SIZE)
-    mean, std = about.get("mean", IMAGENET_MEAN), about.get("std", IMAGENET_STD)
-    name, facts = _told(path, about)
+    options = options or CheckpointConfig()
+    encoder, loaded = load_encoder(
+        path, arch, image_size, options.network, trust=options.trust, outputs=options.outputs
+    )
+    flags = {"image_size": image_size, "mean": options.mean, "std": options.std}
+    pictures = recipe(encoder, flags, loaded.metadata, loaded.side, loaded.side_by)
+    local = Path(str(path).partition(":")[2].partition("@")[0]) if is_hub(str(path)) else Path(path)
+    name, facts = _told(local, loaded.metadata)
     return Source(
         name=name,
         encoder=_ready(encoder, device),
         objective=None,
-        views=Views(ViewsConfig(), mean, std),
-        image_size=size,
+        views=Views(ViewsConfig(), pictures.mean, pictures.std),
+        image_size=pictures.image_size,
         device=device,
-        description={
-            "name": path.name,
-            "objective": None,
-            "architecture": encoder.architecture,
-            "source": "checkpoint",
-            "run": None,
-            "checkpoint": {"file": str(path), "image_size": size, **to_dict(loaded)},
-            "seed": None,
-            "views": None,
-            "epochs": None,
-            "preset": None,
-            "parameters": _size(encoder),
-            "settings": None,
-            "note": encoder.note,
-            **facts,
-        },
+        description={**_described(str(path), encoder, loaded, pictures), **facts},
+        said=(*loaded.sentences(), pictures.sentence()),
+        classes=options.classes,
     )
+
+
+def _described(path: str, encoder: Encoder, loaded: LoadReport, pictures: Recipe) -> dict[str, Any]:
+    """Return the `encoder` object of a checkpoint."""
+    return {
+        "name": path if is_hub(path) else Path(path).name,
+        "objective": None,
+        "architecture": encoder.architecture,
+        "source": "checkpoint",
+        "run": None,
+        "checkpoint": {
+            "file": path,
+            "image_size": pictures.image_size,
+            **to_dict(loaded),
+            "input": pictures.to_dict(),
+            "said": [*loaded.sentences(), pictures.sentence()],
+        },
+        "seed": None,
+        "views": None,
+        "epochs": None,
+        "preset": None,
+        "parameters": _size(encoder),
+        "settings": None,
+        "note": encoder.note,
+    }
 
 
 def _told(path: Path, about: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

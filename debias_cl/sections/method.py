@@ -240,9 +240,16 @@ def _model_card(document: Document) -> Facts:
         ("Epochs", _text(encoder.get("epochs"))),
         ("Training seed", _text(encoder.get("seed"))),
         ("From", _text(encoder.get("run") or checkpoint.get("path") or encoder.get("source"))),
+        *(("Of the checkpoint", clean(str(line))) for line in checkpoint.get("said") or ()),
+        *_own_classifier(encoder),
         ("Compared with", both([run.name for run in runs(document)[1:]]) or "nothing"),
         ("Intended use", "not stated by its makers here"),
     ]
+
+
+def _own_classifier(encoder: Mapping[str, Any]) -> Facts:
+    said = (encoder.get("own_classifier") or {}).get("said")
+    return [("Own classifier", clean(str(said)))] if said else []
 
 
 SPEC = SectionSpec(number=12, title="Method and limits", template="method.html.j2", context=context)

@@ -1,0 +1,162 @@
+"""Which known architecture weights are of: a sketch of every known one, compared with the file.
+
+A sketch holds the smallest hashes of an architecture's weights (name and shape), so the share of it
+that a file has estimates the share of all its weights, without building a thousand networks. The
+likeliest few are then built, without memory for their weights, and compared in full.
+
+`python -m debias_cl.guess` writes `architectures.json` anew, from the libraries that are installed.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from debias_cl.config import EncoderConfig
+from debias_cl.encoders import SOURCES, Encoder, Stem, build
+from debias_cl.files import write_atomic
+from debias_cl.fitting import Fit, best_fit, expected_weights
+from debias_cl.prefixes import Reading, State, readings
+
+INDEX = Path(__file__).with_name("architectures.json")
+SKETCH = 8
+"""Hashes of an architecture that are kept."""
+
+BUILT = 6
+"""Architectures that are built and compared in full."""
+
+STEMS: tuple[Stem, ...] = ("imagenet", "cifar")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A known architecture beside the weights of a file.
+
+    Attributes:
+        architecture: resolved name ("torchvision:resnet18").
+        fit: how the weights fit it.
+        alike: other architectures whose weights have the same names and shapes.
+    """
+
+    architecture: str
+    fit: Fit
+    alike: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """Return "torchvision:resnet18 (100 of its 100 weights are in the file)"."""
+        found = f"{len(self.fit.matched)} of its {self.fit.expected} weights are in the file"
+        return f"{self.architecture} ({found})"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A row of the index: architectures whose weights have the same names and shapes."""
+
+    names: tuple[str, ...]
+    weights: int
+    sketch: frozenset[int]
+
+
+def nearest(state: State, ways: Sequence[Reading] | None = None) -> Guess | None:
+    """Return the known architecture that the weights are most like; None where none is like them.
+
+    Args:
+        state: the weights of a file, with any prefixes.
+        ways: the ways to read their names that are allowed; None is all.
+    """
+    ways = list(readings(state)) if ways is None else ways
+    there = [{hash_of(key, value.shape) for key, value in way.state.items()} for way in ways]
+    rows = [
+        (max(len(row.sketch & have) / len(row.sketch) for have in there), row) for row in index()
+    ]
+    likely = sorted(
+        (pair for pair in rows if pair[0] > 0), key=lambda pair: (-pair[0], -pair[1].weights)
+    )
+    most = max((len(way.state) for way in ways), default=0)
+    fitting = [row for _, row in likely if row.weights <= 1.2 * most] or [row for _, row in likely]
+    guesses = [_compared(row, ways) for row in fitting[:BUILT]]
+    return max(guesses, key=lambda guess: guess.fit.likeness, default=None)
+
+
+def hash_of(name: str, shape: Iterable[int]) -> int:
+    """Return a 32-bit number for a weight's name and shape."""
+    return zlib.crc32(f"{name}{tuple(shape)}".encode())
+
+
+@lru_cache(maxsize=1)
+def index() -> tuple[Known, ...]:
+    """Return the sketches of all known architectures."""
+    rows = json.loads(INDEX.read_text(encoding="utf-8"))["architectures"]
+    return tuple(Known(tuple(names), weights, frozenset(row)) for names, weights, row in rows)
+
+
+def _compared(row: Known, ways: Iterable[Reading]) -> Guess:
+    ways = list(ways)
+    fits = [best_fit(encoder, ways) for encoder in _outlines(row.names[0])]
+    fit = max(fits, key=lambda fit: len(fit.matched))
+    return Guess(row.names[0], fit, row.names[1:])
+
+
+def _outlines(name: str) -> Iterator[Encoder]:
+    """Give the architecture without memory for its weights, with each stem that it may have."""
+    with outlines():
+        for stem in STEMS:
+            encoder = build(EncoderConfig(name), 0, stem)
+            yield encoder
+            if "CIFAR stem" not in encoder.note and stem == "cifar":
+                return
+
+
+class _NoMemory(TorchFunctionMode):
+    """Make tensors that are about to be initialised without memory."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        options = dict(kwargs or {})
+        if func is torch.empty and options.get("device") is None:
+            options["device"] = "meta"
+        return func(*args, **options)
+
+
+@contextmanager
+def outlines() -> Iterator[None]:
+    """Build networks whose large tensors have shapes and no memory."""
+    with _NoMemory(), torch.no_grad():
+        yield
+
+
+def write_index(path: Path = INDEX) -> int:
+    """Sketch every architecture of the installed libraries; return how many there are.
+
+    Those that cannot be built (no linear head, further libraries needed) are left out.
+    """
+    rows: dict[tuple[int, ...], list[Any]] = {}
+    for source, entry in SOURCES.items():
+        for name in sorted(entry.names()):
+            full = name if source == "own" else f"{source}:{name}"
+            try:
+                with outlines():
+                    weights = expected_weights(build(EncoderConfig(full), 0, "imagenet"))
+            except Exception as error:  # whatever a library raises: the others go on
+                print(f"{full}: left out ({type(error).__name__}: {str(error)[:80]})")
+                continue
+            hashes = sorted(hash_of(key, value.shape) for key, value in weights.items())
+            key = (len(weights), *hashes[:SKETCH])
+            rows.setdefault(key, [[], len(weights), hashes[:SKETCH]])[0].append(full)
+    lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows.values())
+    write_atomic(path, f'{{"architectures":[\n{lines}\n]}}\n')
+    return sum(len(row[0]) for row in rows.values())
+
+
+if __name__ == "__main__":
+    print(f"{write_index()} architectures")
