@@ -16,7 +16,7 @@ from debias_cl.representation.sample import Limits, Part
 AGREED = 0.9
 """Share of the neighbours that must agree on another label than a suspect's own."""
 
-LISTED = 20
+LISTED = 100
 """Suspects told in full in the document; all of them are counted."""
 
 NAMED = 500
