@@ -67,11 +67,13 @@ def audit(options: AuditOptions) -> int:
         out=options.out,
         name=options.name,
         settings=options.settings(),
+        rules=options.rules(),
     )
-    for one in auditing.audit(request):
+    done = auditing.audit(request)
+    for one in done:
         console.print(summary(one.document))
         console.print(f"report: {one.report}", soft_wrap=True, highlight=False)
-    return 0
+    return options.conclude([one.document for one in done])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

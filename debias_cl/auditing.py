@@ -14,6 +14,7 @@ from typing import Any
 
 from debias_cl.document import LISTED_EXCLUSIONS, Judged, assemble, cell_counts, write_report
 from debias_cl.errors import UsageError
+from debias_cl.gates import NO_RULES, Rules
 from debias_cl.metrics import Settings
 from debias_cl.records import Predictions
 from debias_cl.runs import provenance
@@ -44,6 +45,7 @@ class TableRequest:
     out: str = "reports"
     name: str = ""
     settings: Settings = field(default_factory=Settings)
+    rules: Rules = NO_RULES
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def audit(request: TableRequest) -> list[Audited]:
             dataset=describe_table(counted, judged[0].predictions, title),
             provenance=facts | {"wall_seconds": round(time.monotonic() - started, 2)},
             settings=request.settings,
+            rules=request.rules,
         )
         folder = Path(request.out) / report_name(request, roles, title)
         done.append(Audited(document, write_report(document, folder)))

@@ -18,6 +18,7 @@ import numpy as np
 from debias_cl.checks.run import run_checks
 from debias_cl.data.contract import Dataset, DatasetSpec
 from debias_cl.files import write_atomic
+from debias_cl.gates import NO_RULES, Rules, judge
 from debias_cl.metrics import Settings, compare, measure
 from debias_cl.records import Annotations, Predictions, to_json
 from debias_cl.remedies import Tried
@@ -122,8 +123,9 @@ def assemble(
     dataset: Mapping[str, Any],
     provenance: Mapping[str, Any],
     settings: Settings,
+    rules: Rules = NO_RULES,
 ) -> dict[str, Any]:
-    """Measure every judged encoder, compare them on the same rows, run the checks.
+    """Measure every judged encoder, compare them on the same rows, run the checks and the gates.
 
     Returns:
         The whole document, ready for `write_report`.
@@ -147,6 +149,7 @@ def assemble(
     if audited.remedies:
         document["remedies"] = _remedies(audited, settings)
     document["findings"] = [one.to_dict() for one in run_checks(document, settings.thresholds)]
+    document["gates"] = [gate.to_dict() for gate in judge(document, rules)]
     return document
 
 

@@ -10,6 +10,7 @@ from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import DASH, bare_share, between, n_equals, share, show
 from debias_cl.sections.contract import Document
+from debias_cl.sections.gates import gates_line
 from debias_cl.sections.lead import lead, lead_sentence
 from debias_cl.sections.reading import Run, by_class_alone, chosen, min_group, runs
 from debias_cl.sections.verdict import counts
@@ -40,7 +41,10 @@ def summary(document: Document) -> RenderableType:
         values = [_value(run.node / "overall" / name) for name, _ in shown]
         table.add_row(_lines(run.short, run.judge), *values, _worst(document, run))
     head = Text(str(sentence), style="bold")
-    return Group(head, Text(), table, *_footnote(document), Text(), _counts(document))
+    parts = [head, Text(), table, *_footnote(document), Text(), _counts(document)]
+    if gates := gates_line(document):
+        parts.append(Text(gates, style="bold"))
+    return Group(*parts)
 
 
 def _value(node: Node) -> Text:

@@ -32,6 +32,7 @@ from debias_cl.sections.answers import questions
 from debias_cl.sections.classes import class_forest
 from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure
+from debias_cl.sections.gates import gate_block
 from debias_cl.sections.glance import SMALL_ROWS, pattern_forest, small_forest
 from debias_cl.sections.lead import Lead, lead, lead_sentence
 from debias_cl.sections.numbers import html
@@ -87,6 +88,7 @@ def context(document: Document) -> Mapping[str, Any]:
         "tiles": tiles(document, found),
         "counts": counts(document),
         "total": len(document.get("findings") or ()),
+        "gates": gate_block(document),
     }
 
 
