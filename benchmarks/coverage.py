@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
+import coverage_designs
 import numpy as np
 import numpy.typing as npt
 from harness import origin, parser, save
@@ -258,6 +259,10 @@ STUDIES: dict[str, Study] = {
     "two models": pairs,
     "extremes": bounds,
     "p-values": p_values,
+    "persons": coverage_designs.persons,
+    "differences of persons": coverage_designs.differences_of_persons,
+    "weights": coverage_designs.weights,
+    "p-values of persons": coverage_designs.shuffled_persons,
 }
 
 

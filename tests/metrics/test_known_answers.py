@@ -1,19 +1,22 @@
 """Worked examples that other packages print in their documentation, number by number.
 
 fairlearn: user guide, "Common fairness metrics" and "Advanced usage of MetricFrame" (18 rows, three
-groups), as of release 0.10. AIF360: German credit (UCI; 1,000 applicants), good credit by age (over
-25 is privileged): the figures that AIF360 gives for its GermanDataset, here from its four counts.
+groups, with and without sample weights), as of release 0.10. AIF360: German credit (UCI; 1,000
+applicants), good credit by age (over 25 is privileged): the figures that AIF360 gives for its
+GermanDataset, here from its four counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from debias_cl.metrics import Settings, measure
-from debias_cl.records import Predictions
+from debias_cl.records import Mass, Predictions
 
 TRUTH = "011110101000111111"
 ANSWER = "001011100111100110"
@@ -58,6 +61,28 @@ def test_fairlearns_groups(guide: Predictions) -> None:
         for g, p in by_group(guide, "precision").items()
     }
     assert f == pytest.approx({"a": 0.365591, "b": 0.85, "c": 0.468966}, abs=1e-6)
+
+
+def weighted(rows: Predictions, weights: str) -> Predictions:
+    w = np.array([float(x) for x in weights])
+    mass = Mass(np.ones(len(w), np.int64), w, w**2)
+    return replace(rows, annotations=replace(rows.annotations, mass=mass))
+
+
+@pytest.mark.parametrize(
+    ("weights", "overall", "groups"),
+    [
+        ("121323121231232311", 0.454545, {"a": 0.5, "b": 0.583333, "c": 0.25}),
+        ("312323141231214223", 0.458333, {"a": 0.666667, "b": 0.6, "c": 0.272727}),
+    ],
+)
+def test_fairlearns_weighted_recall(
+    guide: Predictions, weights: str, overall: float, groups: Mapping[str, float]
+) -> None:
+    rows = weighted(guide, weights)
+    found = measure(rows, QUICK)["overall"]["true_positive_rate"]["value"]
+    assert found == pytest.approx(overall, abs=1e-6)
+    assert by_group(rows, "true_positive_rate") == pytest.approx(groups, abs=1e-6)
 
 
 def test_aif360s_german_credit(make: Any) -> None:
