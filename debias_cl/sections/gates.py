@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from debias_cl.checks.pointer import Node
-from debias_cl.checks.text import DASH, Number, clean, count, decimals, say
+from debias_cl.checks.text import DASH, Number, capital, clean, count, decimals, say
 from debias_cl.sections.contract import Document
 from debias_cl.sections.numbers import html
 
@@ -86,7 +86,7 @@ def _row(node: Node) -> GateRow:
         outcome="Undefined, allowed" if allowed else gate["outcome"].capitalize(),
         text=gate_title(gate),
         found=_found(node / "found"),
-        reason=clean(gate["reason"]),
+        reason=capital(clean(gate["reason"])),
         source=clean(gate["source"]),
     )
 

@@ -49,7 +49,7 @@ def test_the_report_shows_every_gate_with_its_number(judged: Document) -> None:
     for value, pointer, shown in marked:
         assert float(value) == pytest.approx(resolve(judged, pointer), rel=1e-8)
         assert shown == f"{resolve(judged, pointer):.3f}"
-    assert "lowest for g = &lt;b&gt;|x" in page and "<b>|x" not in page
+    assert "owest for g = &lt;b&gt;|x" in page and "<b>|x" not in page
 
 
 def test_without_gates_nothing_is_said(document: Make) -> None:
