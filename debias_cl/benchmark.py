@@ -29,6 +29,8 @@ class BenchmarkOptions(Options):
     """Seeds, as 0-4 or 0,2. Default: the suite's."""
     rho: str = field(default="", kw_only=True)
     """Shares of aligned training pictures, with commas. Default: the suite's."""
+    baseline: str = field(default="", kw_only=True)
+    """Methods that the others are compared with, with commas. Default: the suite's."""
     shard: str = field(default="", kw_only=True)
     """k/K: only this share of the grid; K machines or jobs take one each."""
     hours: float | None = field(default=None, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from debias_cl.checks.text import DASH, bare_share, clean, points
+from debias_cl.checks.text import DASH, bare_share, clean, p_value, points
 from debias_cl.suites.grid import Suite
 from debias_cl.suites.paired import Paired, Spread
 from debias_cl.suites.question import MEASURES, Question
@@ -22,7 +22,8 @@ WORDS = {
 ABOUT = (
     "Percent on the {split} split: mean ± standard deviation over n seeds. Difference to "
     "{baseline} in points, paired by seed, with its 95 % t interval, not adjusted for the number "
-    "of methods; {baseline} judged by the {judge}."
+    "of methods; Holm p is adjusted for all rows that are compared with the same numbers. "
+    "{baseline}: judged by the {judge}, and for the other probes by the same probe."
 )
 UNSEEN = "The test split is not looked at here."
 
@@ -101,14 +102,22 @@ def heads(board: Board) -> list[str]:
     """Return the heads of a text table."""
     words = [WORDS[name] for name in board.measures]
     what = WORDS[board.question.measure]
-    differences = [f"difference to {name}, {what}" for name in board.question.baselines]
+    differences = [
+        head
+        for name in board.question.baselines
+        for head in (f"difference to {name}, {what}", "Holm p")
+    ]
     return ["method", "judge", *words, *differences, "n"]
 
 
 def texts(row: Row, board: Board) -> list[str]:
     """Return the cells of a row of a text table."""
     spreads = [spread_text(row.spread[name]) for name in board.measures]
-    differences = [difference_text(row, board, name) for name in board.question.baselines]
+    differences = [
+        text
+        for name in board.question.baselines
+        for text in (difference_text(row, board, name), holm_text(row, board, name))
+    ]
     return [row.method, row.judge, *spreads, *differences, seeds_text(row)]
 
 
@@ -116,6 +125,13 @@ def difference_text(row: Row, board: Board, baseline: str) -> str:
     """Return the difference of the board's measure to a baseline, in words."""
     found = row.against.get(baseline)
     return "the baseline" if found is None else paired_text(found[board.question.measure])
+
+
+def holm_text(row: Row, board: Board, baseline: str) -> str:
+    """Return the adjusted p-value of that difference; a dash where there is none."""
+    found = row.against.get(baseline)
+    value = None if found is None else found[board.question.measure].adjusted
+    return DASH if value is None else p_value(value)
 
 
 def spread_text(spread: Spread) -> str:

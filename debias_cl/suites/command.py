@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from debias_cl.cli import listed
-from debias_cl.errors import UsageError
+from debias_cl.errors import UsageError, did_you_mean
 from debias_cl.suites.grid import Choice, Suite, cells_of, read_suite, share
 from debias_cl.suites.leaderboard import write_leaderboard
 from debias_cl.suites.results import load_all
@@ -23,7 +23,7 @@ console = Console()
 
 def benchmark(options: BenchmarkOptions) -> int:
     """Run a suite as asked for and return the exit code: 1 where a cell failed."""
-    suite = read_suite(options.suite)
+    suite = read_suite(options.suite).comparing(_baselines(options))
     if options.draw:
         draw(suite, Path(options.results), Path(options.out))
         return 0
@@ -69,6 +69,24 @@ def plan_of(options: BenchmarkOptions, suite: Suite) -> Plan:
         device,
         options.hours,
     )
+
+
+def _baselines(options: BenchmarkOptions) -> tuple[str, ...]:
+    """Return the baselines that were asked for: methods that the suite or the results have."""
+    asked = listed(options.baseline)
+    if not asked:
+        return ()
+    suite = read_suite(options.suite)
+    known = {cell.method for cell in cells_of(suite, Choice(methods=listed(options.methods)))}
+    known |= {cell.method for cell in cells_of(suite)}
+    known |= {result.method for result in load_all(Path(options.results) / suite.name)}
+    for name in asked:
+        if name not in known:
+            raise UsageError(
+                f"--baseline: the suite has no method '{name}'",
+                remedy=did_you_mean(name, sorted(known)),
+            )
+    return asked
 
 
 def _shares(text: str) -> tuple[float, ...]:

@@ -92,6 +92,14 @@ class Suite:
         """Return what a part asks."""
         return self.questions.get(part, self.question)
 
+    def comparing(self, baselines: tuple[str, ...]) -> Suite:
+        """Return the suite with other baselines in every part; () leaves those it has."""
+        if not baselines:
+            return self
+        asked = {name: replace(q, baselines=baselines) for name, q in self.questions.items()}
+        question = replace(self.question, baselines=baselines)
+        return replace(self, question=question, questions=asked)
+
     def tells(self, part: str) -> str:
         """Return what a part says of itself; "" for a part that the suite does not have (now)."""
         return next((str(p.get("says", "")) for p in self.parts if p["name"] == part), "")

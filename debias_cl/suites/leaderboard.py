@@ -38,9 +38,9 @@ def to_csv(boards: Sequence[Board]) -> str:
     """Return every number in long form, as fractions."""
     out = io.StringIO()
     names = [*Setting.__dataclass_fields__, "method", "judge", "split", "measure"]
-    paired = ["baseline", "difference", "low", "high", "p", "pairs", "reason"]
+    paired = ["baseline", "difference", "low", "high", "p", "p_holm", "compared", "pairs"]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*names, "mean", "sd", "n", *paired, "failed_seeds", "seconds"])
+    writer.writerow([*names, "mean", "sd", "n", *paired, "reason", "failed_seeds", "seconds"])
     for board in boards:
         for row in board.rows:
             for baseline in board.question.baselines:
@@ -59,7 +59,8 @@ def _csv_line(row: Row, board: Board, baseline: str, name: str) -> list[object]:
     failed = " ".join(map(str, row.failed))
     seconds = None if row.seconds is None else round(row.seconds, 1)
     numbers = [spread.mean, spread.sd, spread.n]
-    compared = [baseline, found.difference, found.low, found.high, found.p, found.n, found.reason]
+    compared = [baseline, found.difference, found.low, found.high, found.p, found.adjusted]
+    compared += [found.family or None, found.n, found.reason]
     line = [*where, *what, *numbers, *compared, failed, seconds]
     return ["" if value is None else value for value in line]
 
@@ -84,7 +85,7 @@ def _line(cells: Sequence[str]) -> str:
 TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "±": r"$\pm$", "−": r"$-$", "–": "--", "<": r"$<$", ">": r"$>$", DASH: "--",
+    "±": r"$\pm$", "−": r"$-$", "–": "--", "<": r"$<$", ">": r"$>$", "\u00a0": "~", DASH: "--",
 }  # fmt: skip
 
 

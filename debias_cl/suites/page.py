@@ -19,6 +19,7 @@ from debias_cl.suites.board import (
     about,
     difference_text,
     failures,
+    holm_text,
     seeds_text,
     spread_text,
 )
@@ -29,6 +30,8 @@ from debias_cl.suites.table import Row
 
 LEAST = 0.05
 """Accuracy below which the baseline has learned nothing that others could reach sooner."""
+LEVEL = 0.05
+"""Below it an adjusted p-value is named."""
 MOST_CURVES = 8
 """Methods of a setting whose curves are drawn; the tables and the CSV have all."""
 
@@ -62,24 +65,28 @@ def _section(board: Board, number: int) -> Shown:
 
 
 def _lede(board: Board, baseline: str) -> str:
-    question, said = board.question, dict[str, list[str]]()
+    question, said, kept = board.question, dict[str, list[str]](), []
     for row in board.rows:
         if row.judge == question.judge and baseline in row.against:
             found = row.against[baseline][question.measure]
             said.setdefault(verdict(found), []).append(row.method)
+            if found.adjusted is not None and found.adjusted < LEVEL:
+                kept.append(row.method)
     order = ("better", "worse", "no difference shown", "not known")
     parts = [f"{word}: {', '.join(said[word])}" for word in order if word in said]
     if not parts:
         return f"No method is compared with {baseline} here."
-    what = (
-        f"{WORDS[question.measure]} accuracy of the {question.judge} on the {question.split} split"
+    what = f"{WORDS[question.measure]} accuracy on the {question.split} split, {question.judge}"
+    holm = (
+        f"Holm p is below {LEVEL} for {', '.join(kept)}" if kept else f"no Holm p is below {LEVEL}"
     )
-    return f"Against {baseline}, {what}: {'; '.join(parts)}."
+    return f"Against {baseline}, {what}: {'; '.join(parts)}. After adjustment, {holm}."
 
 
 def _table(board: Board, number: int) -> Table:
     heads = [Head("Method"), *(Head(WORDS[name].capitalize(), True) for name in board.measures)]
-    heads += [Head(f"Difference to {name}", True) for name in board.question.baselines]
+    for name in board.question.baselines:
+        heads += [Head(f"Difference to {name}", True), Head("Holm p", True)]
     heads += [Head("Seeds", True), Head("Selection")]
     return Table(
         f"t{number}a",
@@ -97,16 +104,19 @@ def _cells(row: Row, board: Board) -> list[Cell]:
     return [
         row_head(row.method, row.judge),
         *(_number(row.spread[n].mean, spread_text(row.spread[n])) for n in board.measures),
-        *(_difference(row, board, baseline) for baseline in board.question.baselines),
+        *(c for name in board.question.baselines for c in _difference(row, board, name)),
         _number(float(len(row.seeds)), seeds_text(row)),
         Cell(plain(row.setting.selection)),
     ]
 
 
-def _difference(row: Row, board: Board, baseline: str) -> Cell:
-    found = row.against.get(baseline)
-    value = None if found is None else found[board.question.measure].difference
-    return _number(value, difference_text(row, board, baseline))
+def _difference(row: Row, board: Board, baseline: str) -> tuple[Cell, Cell]:
+    against = row.against.get(baseline)
+    found = None if against is None else against[board.question.measure]
+    return (
+        _number(None if found is None else found.difference, difference_text(row, board, baseline)),
+        _number(None if found is None else found.adjusted, holm_text(row, board, baseline)),
+    )
 
 
 def _number(value: float | None, text: str) -> Cell:

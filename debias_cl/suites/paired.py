@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -36,6 +36,8 @@ class Paired:
         p: two-sided p-value of the paired t test; None likewise.
         n: pairs.
         reason: why something is None; "" where nothing is.
+        adjusted: p after Holm's adjustment over `family` comparisons; None where p is, or before.
+        family: comparisons of the table that have a p-value, this one among them.
     """
 
     difference: float | None
@@ -44,6 +46,8 @@ class Paired:
     p: float | None
     n: int
     reason: str = ""
+    adjusted: float | None = None
+    family: int = 0
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -84,6 +88,16 @@ def holm(p: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p) - turn) * p[place]))
         adjusted[place] = highest
     return [float(value) for value in adjusted]
+
+
+def adjust(family: Sequence[Paired]) -> list[Paired]:
+    """Return the comparisons with Holm's adjusted p-values; those without a p-value as they are."""
+    tested = [found.p for found in family if found.p is not None]
+    turns = iter(holm(tested))
+    return [
+        found if found.p is None else replace(found, adjusted=next(turns), family=len(tested))
+        for found in family
+    ]
 
 
 def verdict(found: Paired) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
-from debias_cl.suites.paired import Paired, Spread, paired, spread
+from debias_cl.suites.paired import Paired, Spread, adjust, paired, spread
 from debias_cl.suites.question import MEASURES, Question
 from debias_cl.suites.results import Result
 
@@ -107,12 +108,29 @@ def rows_of(results: Sequence[Result], setting: Setting, question: Question) -> 
     ]
     place = {by: turn for turn, by in enumerate(judges)}
     name = question.measure
+    rows = _adjusted(rows, question)
     return sorted(rows, key=lambda row: (place[row.judge], -_or_low(row.spread[name].mean)))
 
 
 def reference_judge(judge: str, question: Question) -> str:
     """Return the judge of the baselines that rows of a judge are compared with."""
     return question.judge if judge == OWN else judge
+
+
+def _adjusted(rows: Sequence[Row], question: Question) -> list[Row]:
+    """Return the rows with Holm's p-values: over all that are compared with the same numbers."""
+    found = [{name: dict(against) for name, against in row.against.items()} for row in rows]
+    for by in {reference_judge(row.judge, question) for row in rows}:
+        for baseline, name in product(question.baselines, MEASURES):
+            family = [
+                place
+                for place, row in enumerate(rows)
+                if reference_judge(row.judge, question) == by and baseline in row.against
+            ]
+            pairs = adjust([rows[place].against[baseline][name] for place in family])
+            for place, pair in zip(family, pairs, strict=True):
+                found[place][baseline][name] = pair
+    return [replace(row, against=against) for row, against in zip(rows, found, strict=True)]
 
 
 def _row(here: Sequence[Result], setting: Setting, method: str, by: str, question: Question) -> Row:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from debias_cl.benchmark import main
 from debias_cl.suites.board import boards_of
@@ -68,6 +69,45 @@ def test_a_baseline_is_lent_by_the_part_that_has_it(results: list[Result]) -> No
     found = next(row for row in board.rows if row.method == "other").against["base"]
     assert found["conflict_accuracy"].difference == pytest.approx((0.2 + 0.25) / 2)
     assert "mix" not in {row.method for row in board.rows}
+
+
+def test_holm_adjusts_over_the_methods_of_a_table(result: Make) -> None:
+    values = {
+        "base": [0.5, 0.52, 0.49],
+        "far": [0.7, 0.73, 0.7],
+        "near": [0.6, 0.57, 0.58],
+        "same": [0.5, 0.55, 0.45],
+    }
+    made = [result(m, seed, v) for m, row in values.items() for seed, v in enumerate(row)]
+    (board,) = boards_of([*made, result("once", 0, 0.9)], SUITE)
+    p = {m: stats.ttest_rel(values[m], values["base"]).pvalue for m in ("far", "near", "same")}
+    by_hand = {"far": 3 * p["far"], "near": 2 * p["near"], "same": p["same"]}
+    assert sorted(p, key=p.__getitem__) == list(by_hand), "the order that the factors stand for"
+    found = {row.method: row.against.get("base", {}) for row in board.rows}
+    for method, expected in by_hand.items():
+        assert found[method]["conflict_accuracy"].adjusted == pytest.approx(expected)
+        assert found[method]["conflict_accuracy"].family == 3
+    assert found["once"]["conflict_accuracy"].adjusted is None
+    lines = {line["method"]: line for line in csv.DictReader(io.StringIO(to_csv([board])))}
+    assert float(lines["near"]["p_holm"]) == pytest.approx(by_hand["near"])
+    assert (lines["once"]["p_holm"], lines["base"]["p_holm"]) == ("", "")
+
+
+def test_several_baselines_have_a_column_each(results: list[Result], tmp_path: Path) -> None:
+    suite = SUITE.comparing(("mix", "base"))
+    board = next(b for b in boards_of(results, suite) if b.setting.part == "a")
+    lines = list(csv.DictReader(io.StringIO(to_csv([board]))))
+    found = {(line["method"], line["baseline"]): line for line in lines}
+    assert float(found["mix", "base"]["difference"]) == pytest.approx(0.1)
+    assert float(found["base", "mix"]["difference"]) == pytest.approx(-0.1)
+    assert found["mix", "mix"]["reason"] == "the baseline itself"
+    page = write_leaderboard(results, suite, tmp_path).read_text(encoding="utf-8")
+    assert "Difference to mix" in page and "Difference to base" in page
+
+
+def test_a_baseline_that_no_one_has_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--suite", "evidence", "--draw", "--baseline", "supconn"]) == 2
+    assert "supcon" in capsys.readouterr().err
 
 
 def test_the_questions_of_the_evidence() -> None:

@@ -202,7 +202,14 @@ def test_numbers_of_the_markdown_stand_in_the_csv(results: list[Result]) -> None
         if value
     }
     body = "\n".join(line for line in text.splitlines() if line.startswith("| "))
-    assert set(re.findall(r"\d+\.\d", body)) <= known
+    assert set(re.findall(r"\d+\.\d\b", body)) <= known
+    adjusted = {
+        f"{float(line['p_holm']):.3f}"
+        for line in csv.DictReader(io.StringIO(to_csv([board])))
+        if line["p_holm"]
+    }
+    shown = set(re.findall(r"\d\.\d{3}", body))
+    assert shown and shown <= adjusted | {"0.001"}
 
 
 def test_when_an_accuracy_is_reached(results: list[Result]) -> None:
