@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from debias_cl.metrics import contrasts, extremes, rates
-from debias_cl.metrics.counts import CountTable, Table
+from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.proportions import Counts, Interval, share
 from debias_cl.metrics.sizes import weighed
 from debias_cl.metrics.tally import Read, Tally, plain
@@ -216,16 +216,11 @@ def without_cells() -> dict[str, Value]:
     return {name: undefined(NO_ATTRIBUTE) for name in NAMES}
 
 
-def _judged(table: CountTable) -> Table:
-    """Return (groups, classes) rows with a prediction."""
-    return np.asarray(table.table.sum(2))
-
-
 CELL_RATES: Mapping[str, Read[CountTable]] = {
     "accuracy": rates.BY_CLASS["true_positive_rate"],
     "error_rate": rates.BY_CLASS["false_negative_rate"],
-    "selection_rate": lambda table: (table.table[:, :, table.positive], _judged(table)),
-    "missing_prediction_rate": lambda table: (table.missing, table.missing + _judged(table)),
+    "selection_rate": lambda table: (table.table[:, :, table.positive], table.actual),
+    "missing_prediction_rate": lambda table: (table.missing, table.missing + table.actual),
 }
 SMALLEST = 1e-300
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, product
 from typing import Any
 
@@ -58,15 +59,32 @@ class CountTable:
     combinations_left_out: int = 0
     design: Design[CountTable] | None = None
 
-    @property
+    # Sums are remembered: layers of persons are large, and every rate asks for the same ones.
+
+    @cached_property
     def n(self) -> Table:
         """(groups,) rows judged: with a prediction, and with a truth where there is a label."""
-        return np.asarray(self.table.sum((1, 2)))
+        return np.asarray(self.actual.sum(1))
 
-    @property
+    @cached_property
     def right(self) -> Table:
         """(groups,) rows predicted right."""
-        return np.asarray(np.trace(self.table, axis1=1, axis2=2))
+        return np.asarray(self.diagonal.sum(1))
+
+    @cached_property
+    def diagonal(self) -> Table:
+        """(groups, classes) rows predicted right, by class; needs a label."""
+        return np.diagonal(self.table, axis1=1, axis2=2)
+
+    @cached_property
+    def actual(self) -> Table:
+        """(groups, classes) rows of each true class; (groups, 1) all rows without truth."""
+        return np.asarray(self.table.sum(2))
+
+    @cached_property
+    def selected(self) -> Table:
+        """(groups, classes) rows of each predicted class."""
+        return np.asarray(self.table.sum(1))
 
     @property
     def binary(self) -> bool:
@@ -93,12 +111,24 @@ class CountTable:
         """
         return tally(self, self.design, read)
 
+    def merged(
+        self, place: npt.NDArray[np.int64], groups: Sequence[Mapping[str, str]]
+    ) -> CountTable:
+        """Return the same rows with groups put together.
+
+        Args:
+            place: (groups,) the new group of each group.
+            groups: the new groups.
+        """
+        size = len(groups)
+        design = self.design and self.design.regroup(place, size, CountTable._added)
+        whole = CountTable._added(self, place, size)
+        return replace(whole, groups=tuple(groups), design=design)
+
     def overall(self) -> CountTable:
         """Return the same rows as one group."""
-        place = np.zeros(len(self.groups), np.int64)
-        design = self.design and self.design.regroup(place, 1, CountTable._added)
-        whole = CountTable._added(self, place, 1)
-        return replace(whole, name="", columns=(), groups=({},), design=design)
+        whole = self.merged(np.zeros(len(self.groups), np.int64), ({},))
+        return replace(whole, name="", columns=())
 
     def _added(self, place: npt.NDArray[np.int64], size: int) -> CountTable:
         """Return the rows by new places of the groups."""
@@ -117,11 +147,11 @@ class CountTable:
 
         Without truth all rows count as negatives: only the selected and the others are meaningful.
         """
-        selected, rows = self.table[:, :, level].sum(1), self.n
+        selected, rows = self.selected[:, level], self.n
         if self.label is None:
             zero = np.zeros_like(rows)
             return {"tp": zero, "fp": selected, "fn": zero, "tn": rows - selected}
-        tp, actual = self.table[:, level, level], self.table[:, level].sum(1)
+        tp, actual = self.diagonal[:, level], self.actual[:, level]
         fp, fn = selected - tp, actual - tp
         return {"tp": tp, "fp": fp, "fn": fn, "tn": rows - tp - fp - fn}
 
@@ -179,13 +209,13 @@ def count(predictions: Predictions, names: Sequence[str]) -> CountTable:
 
     Args:
         predictions: n rows.
-        names: one attribute, or several for their intersection.
+        names: one attribute or column of strata, or several for their intersection.
 
     Returns:
         The count table; every later number comes from it.
     """
     known, classes = predictions.annotations, classes_of(predictions)
-    columns = [known.attribute(name) for name in names]
+    columns = [known.column(name) for name in names]
     outcome, kinds = _outcomes(predictions, classes)
     if columns:
         code, groups, left_out = _groups(columns, [known.groups[name] for name in names])

@@ -21,7 +21,7 @@ from debias_cl.records import Annotations, Codes, Floats, Mass
 T = TypeVar("T")
 S = TypeVar("S")
 
-MOST_CELLS = 10_000_000
+MOST_CELLS = 20_000_000
 """Numbers in the layer of persons at most. Beyond it persons are put together, at random, into as
 many units as fit (a delete-a-group jackknife: Kott 2001), which is honest and a little wider."""
 

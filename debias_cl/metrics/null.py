@@ -22,6 +22,8 @@ LARGEST = 10**9
 """numpy draws hypergeometric numbers of at most so many rows a stratum."""
 BUDGET = 4_000_000
 """Numbers drawn at most: fewer permutations for many cells, which the result states."""
+LEAST = 199
+"""Permutations drawn at least, if so many are wanted."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Pick:
 
 def replicates(table: Ints, wanted: int) -> int:
     """Return how many permutations are drawn: `wanted`, fewer for tables of many cells."""
-    return max(min(wanted, BUDGET // max(table.size, 1)), min(wanted, 199))
+    return max(min(wanted, BUDGET // max(table.size, 1)), min(wanted, LEAST))
 
 
 def shuffled(table: Ints, keep: npt.NDArray[np.bool_], count: int, seed: Sequence[int]) -> Ints:

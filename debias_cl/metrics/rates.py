@@ -135,8 +135,7 @@ def balanced_accuracy(table: CountTable) -> list[Value]:
 def recalls(table: CountTable) -> tuple[Table, Table]:
     """Return (groups, known classes) rows predicted right, and rows."""
     known = list(table.known)
-    right = np.diagonal(table.table, axis1=1, axis2=2)[:, known]
-    return right, table.table.sum(2)[:, known]
+    return table.diagonal[:, known], table.actual[:, known]
 
 
 def missing_rate(table: CountTable, interval: Interval) -> list[Value]:
@@ -210,21 +209,12 @@ def macro(table: CountTable, interval: Interval, seed: int) -> dict[str, list[Va
     }
 
 
-def _diagonal(table: CountTable) -> Table:
-    """Return (groups, classes) rows predicted right."""
-    return np.diagonal(table.table, axis1=1, axis2=2)
-
-
-def _missed(table: CountTable) -> tuple[Table, Table]:
-    actual = table.table.sum(2)
-    return actual - _diagonal(table), actual
-
-
 BY_CLASS: Mapping[str, Read[CountTable]] = {
-    "true_positive_rate": lambda table: (_diagonal(table), table.table.sum(2)),
-    "false_negative_rate": _missed,
-    "precision": lambda table: (_diagonal(table), table.table.sum(1)),
+    "true_positive_rate": lambda table: (table.diagonal, table.actual),
+    "false_negative_rate": lambda table: (table.actual - table.diagonal, table.actual),
+    "precision": lambda table: (table.diagonal, table.selected),
 }
+"""(groups, classes) successes and sizes."""
 
 
 def _constant(table: CountTable) -> list[Value]:

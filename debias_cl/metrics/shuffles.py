@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from debias_cl.metrics import null, sizes
 from debias_cl.metrics.design import Design
+from debias_cl.metrics.tally import ROUNDING
 from debias_cl.metrics.views import View
 
 Mask = npt.NDArray[np.bool_]
@@ -105,14 +106,37 @@ class Kinds:
     table: npt.NDArray[np.int64]
     adds: Table
 
+    @property
+    def few(self) -> bool:
+        """Whether dealing kinds is less work than permuting persons."""
+        return bool(self.table.size < 2 * self.table.sum())
+
+    @property
+    def work(self) -> int:
+        """Work of one replicate, in hypergeometric draws."""
+        return int(self.table.size if self.few else self.table.sum() * self.adds.shape[1] // 5)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Table:
+        """Return (count, g, P) sums over groups that keep their number of persons."""
+        if self.few:
+            totals = self.table.sum(0)
+            return np.asarray(null.deal(self.table.sum(1), totals, count, rng) @ self.adds)
+        starts = np.cumsum(self.table.sum(1)) - self.table.sum(1)
+        adds = np.repeat(self.adds, self.table.sum(0), axis=0)
+        out = np.empty((count, len(starts), adds.shape[1]))
+        for i in range(count):
+            out[i] = np.add.reduceat(adds[rng.permutation(len(adds))], starts, axis=0)
+        return out
+
 
 def _kinds(view: View, keep: Mask, stratum: int) -> Kinds:
+    """Return the persons of the groups that take part in a stratum."""
     design, groups = view.design, np.flatnonzero(keep[:, stratum])
     assert design is not None and design.units is not None
     place = np.full(len(keep), -1)
     place[groups] = np.arange(len(groups))
     owner, rows = place[design.owner], np.asarray(design.units)[:, stratum]
-    there = (owner >= 0) & (rows.sum(-1) > 1e-12 * max(float(rows.sum()), 1e-300))
+    there = (owner >= 0) & (rows.sum(-1) > ROUNDING * rows.sum())
     adds, kind = np.unique(rows[there], axis=0, return_inverse=True)
     table = np.zeros((len(groups), len(adds)), np.int64)
     np.add.at(table, (owner[there], kind.ravel()), 1)
@@ -124,11 +148,10 @@ def _persons(view: View, keep: Mask, wanted: int, seed: Sequence[int]) -> Shuffl
     rng = np.random.default_rng(seed)
     observed = np.asarray(sizes.weighed(view.table, view.design), np.float64)
     strata = [_kinds(view, keep, stratum) for stratum in range(view.table.shape[1])]
-    work = sum(part.table.size for part in strata) + view.table.size
-    count = max(min(wanted, null.BUDGET // work), min(wanted, 199))
+    work = sum(part.work for part in strata) + view.table.size
+    count = max(min(wanted, null.BUDGET // work), min(wanted, null.LEAST))
     out = np.broadcast_to(observed, (count, *observed.shape)).copy()
     for stratum, part in enumerate(strata):
         if len(part.groups) > 1 and part.table.size:
-            dealt = null.deal(part.table.sum(1), part.table.sum(0), count, rng)
-            out[:, part.groups, stratum] = dealt @ part.adds
+            out[:, part.groups, stratum] = part.draw(count, rng)
     return Shuffled(out, observed, PERSONS)

@@ -105,7 +105,7 @@ def by_prediction(table: CountTable, rates: tuple[str, ...]) -> View:
 @layered
 def by_selection(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for selection: one stratum, outcomes are predicted classes."""
-    selected = table.table.sum(1)
+    selected = table.selected
     if table.binary:
         chosen = selected[:, table.positive]
         selected = np.stack([selected.sum(1) - chosen, chosen], -1)
