@@ -9,7 +9,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from debias_cl.checks.run import run_checks
 from debias_cl.data.contract import Dataset, DatasetSpec
+from debias_cl.data.overlap import equal_pictures, shared_persons
 from debias_cl.files import write_atomic
 from debias_cl.gates import NO_RULES, Rules, judge
 from debias_cl.metrics import Settings, compare, measure
@@ -40,6 +41,7 @@ class Judged:
         remedies: what was tried on its features; empty where nothing was.
         paired: the same predictions in entries that every judged model shares, where each model's
             own entries differ (scores counted in bins); None: `predictions` has the same entries.
+        inside: `leakage` and `representation`: what its features hold; empty where nobody looked.
     """
 
     encoder: Mapping[str, Any]
@@ -47,6 +49,7 @@ class Judged:
     training: Sequence[Mapping[str, Any]] = ()
     remedies: Sequence[Tried] = ()
     paired: Predictions | None = None
+    inside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def comparable(self) -> Predictions:
@@ -80,6 +83,8 @@ def describe_dataset(dataset: Dataset, spec: DatasetSpec, title: str = "") -> di
             "listed": [vars(one) for one in dataset.exclusions[:LISTED_EXCLUSIONS]],
         },
         "notes": list(dataset.notes),
+        "duplicates": equal_pictures(dataset),
+        "persons": shared_persons(dataset),
     }
 
 
@@ -158,6 +163,8 @@ def _measured(judged: Judged, settings: Settings) -> dict[str, Any]:
     return {
         "encoder": dict(judged.encoder),
         **part,
+        "representation": None,
+        **judged.inside,
         "notes": list(judged.predictions.notes),
         "training": list(judged.training),
     }

@@ -62,6 +62,9 @@ class EvaluateOptions(DataOptions, MetricOptions):
     """Folder in which the report's own folder is made."""
     runs: str = field(default="runs", kw_only=True)
     """Folder in which runs are looked for and made."""
+    representation: bool = field(default=True, kw_only=True)
+    """Look at the features before a label is predicted, for section 7, and paint test pictures anew
+    where the data can; --no-representation leaves it out."""
     remedies: bool = field(default=True, kw_only=True)
     """Try other last layers and thresholds on the same features, for section 10; --no-remedies
     leaves them out."""
@@ -103,6 +106,7 @@ def evaluate(options: EvaluateOptions) -> int:
             overrides=flat(options.set),
             settings=options.settings(),
             rules=options.rules(),
+            representation=options.representation,
             remedies=options.remedies,
         )
     ).document

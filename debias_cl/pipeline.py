@@ -25,8 +25,10 @@ from debias_cl.features import extract
 from debias_cl.gates import NO_RULES, Rules
 from debias_cl.judges import judges
 from debias_cl.metrics import Settings
+from debias_cl.recolour import Repainted, repainted
 from debias_cl.records import default_positive
 from debias_cl.remedies import Tried, try_all
+from debias_cl.representation import audit, shortcut, with_shortcut
 from debias_cl.resolve import beside_configs, resolve, resolve_data, run_name
 from debias_cl.runs import Run, newest_finished, provenance
 from debias_cl.sections.terminal import summary
@@ -60,6 +62,8 @@ class Request:
     settings: Settings = field(default_factory=Settings)
     remedies: bool = True
     """Whether what could help is tried on the audited encoder's features."""
+    representation: bool = True
+    """Whether features are looked at before a label is predicted from them."""
     rules: Rules = NO_RULES
 
 
@@ -269,21 +273,38 @@ def _judge(
     features = extract(
         source.encoder, dataset, source.views, source.device, about=source.description, ranks=ranks
     )
+    painted = _painted(source, dataset, ranks) if request.representation else None
     if not ranks.first:
         return
     features.save(folder / f"features{stem}.safetensors")
+    inside = audit(features, dataset.test_split, request.seed) if request.representation else {}
+    shown = features if painted is None else painted.behind(features, dataset.test_split)
     positive = _positive(dataset, request)
     probe = ProbeConfig(kind=request.probe)
     for place, judge in enumerate(judges(source, dataset, probe, positive, request.seed)):
         # The one that leads has the plain name: it is what metrics.json is about.
         tail = "-" + judge.name.replace(" ", "_") if place else ""
-        predictions = judge.predict(features)
+        predictions = judge.predict(shown)
+        follows = None
+        if painted is not None:
+            predictions, codes = painted.parted(predictions)
+            follows = shortcut(painted.known, painted.attribute, codes, painted.of)
         predictions.save(folder / f"predictions{stem}{tail}.parquet")
         tried: tuple[Tried, ...] = ()
         if main and request.remedies and not place and _can_try(dataset):
             tried = tuple(try_all(features, dataset.test_split, positive, request.seed))
         facts = {**(judge.facts or {}), "judge": judge.name, "control": judge.control}
-        yield Judged({**source.description, **facts}, predictions, source.training, tried)
+        yield Judged(
+            {**source.description, **facts},
+            predictions,
+            source.training,
+            tried,
+            inside=with_shortcut(inside if not place else {}, follows),
+        )
+
+
+def _painted(source: Source, dataset: Dataset, ranks: Ranks) -> Repainted | None:
+    return repainted(source.encoder, dataset, source.views, source.device, ranks)
 
 
 def _can_try(dataset: Dataset) -> bool:

@@ -6,6 +6,6 @@ rows of one label, how spread are groups?), a map, and label-noise suspects.
 
 from debias_cl.representation.repainted import shortcut
 from debias_cl.representation.sample import Limits
-from debias_cl.representation.together import audit
+from debias_cl.representation.together import audit, with_shortcut
 
-__all__ = ["Limits", "audit", "shortcut"]
+__all__ = ["Limits", "audit", "shortcut", "with_shortcut"]

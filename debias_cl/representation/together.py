@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from debias_cl.representation.readable import leakage
 from debias_cl.representation.sample import Limits, part_of
 
 DEFAULT = Limits()
+FEWEST = 3
+"""Labelled rows of a split without which nothing is said of it."""
 
 
 def audit(
@@ -22,19 +25,20 @@ def audit(
     """Look at features before any label is predicted from them.
 
     Args:
-        features: all splits, with a label; "train" and `test_split` hold rows.
+        features: all splits, with a label; `test_split` holds rows.
         test_split: the split that is reported.
         seed: of subsamples, halves and shuffles; equal input gives equal output.
         limits: how much is looked at.
 
     Returns:
         `leakage` (attribute -> name -> value object) and `representation`: `rows`, `neighbours`,
-        `geometry`, `variance`, `map`, `suspects`, `shortcut`; nothing where a split has fewer than
-        three labelled rows.
+        `geometry`, `variance`, `map`, `suspects`, `shortcut`; nothing where the reported split has
+        fewer than three labelled rows, no neighbours and suspects where training has.
     """
     train = part_of(features, features.split == "train", limits.train, seed)
     test = part_of(features, features.split == test_split, limits.test, seed)
-    if min(len(train), len(test)) < 3:
+    enough = len(train) >= FEWEST
+    if len(test) < FEWEST:
         return {"leakage": {}, "representation": None}
     most = max(limits.least, limits.numbers // features.values.shape[1])
     held = part_of(features, features.split != "train", min(most, limits.train), seed)
@@ -48,11 +52,23 @@ def audit(
                 "test": test.told(),
                 "held_out": {**held.told(), "splits": splits},
             },
-            "neighbours": purity(train, test, limits),
+            "neighbours": purity(train, test, limits) if enough else None,
             "geometry": geometry.groups(test, limits, seed),
             "variance": geometry.variance(test),
             "map": flat(test, limits, seed),
-            "suspects": suspects(train, test, limits),
+            "suspects": suspects(train, test, limits) if enough else None,
             "shortcut": None,
         },
     }
+
+
+def with_shortcut(inside: Mapping[str, Any], found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Add what came of changing an attribute in the pictures; it depends on the judge as well.
+
+    Args:
+        inside: what `audit` returned; empty for a further judge of the same features.
+        found: what `shortcut` returned; None where no attribute can be changed.
+    """
+    if found is None:
+        return dict(inside)
+    return {**inside, "representation": {**(inside.get("representation") or {}), "shortcut": found}}
