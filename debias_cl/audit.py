@@ -22,6 +22,12 @@ class AuditOptions(MetricOptions):
     """Instead: a table that was counted already, a row a group of alike examples."""
     count_column: str = field(default="n", kw_only=True)
     """Column of --counts that says how many examples a row stands for."""
+    connect: str = field(default="", kw_only=True)
+    """Instead: the engine that holds --table, as an Ibis URL (postgres://host/db, pyspark://)."""
+    table: str = field(default="", kw_only=True)
+    """Name of the table, of --connect or for --print-sql."""
+    print_sql: str = field(default="", kw_only=True)
+    """Print the SQL that counts the table in this dialect (duckdb, bigquery, ...), and stop."""
     label: str = field(default="", kw_only=True)
     """Column of the truth; several with commas give a report each. Without: what needs no truth."""
     prediction: str = field(default="", kw_only=True)
@@ -56,6 +62,8 @@ def audit(options: AuditOptions) -> int:
         predictions=flat(options.predictions),
         counts=flat(options.counts),
         count_column=options.count_column,
+        connect=options.connect,
+        table=options.table,
         labels=listed(options.label),
         prediction=listed(options.prediction),
         score=listed(options.score),
@@ -69,6 +77,9 @@ def audit(options: AuditOptions) -> int:
         settings=options.settings(),
         rules=options.rules(),
     )
+    if options.print_sql:
+        print(auditing.printed_sql(request, options.print_sql))
+        return 0
     done = auditing.audit(request)
     for one in done:
         console.print(summary(one.document))

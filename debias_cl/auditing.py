@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from debias_cl.document import LISTED_EXCLUSIONS, Judged, assemble, cell_counts, write_report
 from debias_cl.errors import UsageError
@@ -20,8 +20,11 @@ from debias_cl.records import Predictions
 from debias_cl.runs import provenance
 from debias_cl.tables.coded import all_predictions, learn, predictions_of
 from debias_cl.tables.counted import Counted, Source
-from debias_cl.tables.files import open_files
+from debias_cl.tables.files import IN_MEMORY, counted_in_place, found_files, open_files
 from debias_cl.tables.roles import Model, Roles, models_of
+
+if TYPE_CHECKING:
+    from debias_cl.tables.backend import BackendSource
 
 SPLIT = "table"
 """Name of the only split of a table: all of its rows."""
@@ -34,6 +37,9 @@ class TableRequest:
     predictions: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     count_column: str = "n"
+    connect: str = ""
+    """Ibis URL of an engine that holds the table; "" is files."""
+    table: str = ""
     labels: tuple[str, ...] = ()
     prediction: tuple[str, ...] = ()
     score: tuple[str, ...] = ()
@@ -44,6 +50,8 @@ class TableRequest:
     cluster_by: str = ""
     out: str = "reports"
     name: str = ""
+    in_memory: int = IN_MEMORY
+    """Bytes of files that are read into memory; more are counted by DuckDB where they lie."""
     settings: Settings = field(default_factory=Settings)
     rules: Rules = NO_RULES
 
@@ -87,7 +95,7 @@ def audit(request: TableRequest) -> list[Audited]:
         UsageError, DataError: with what to do.
     """
     asked = roles_of(request)
-    source, title = opened(request)
+    source = opened(request)
     done = []
     for roles in asked:
         started = time.monotonic()
@@ -96,31 +104,88 @@ def audit(request: TableRequest) -> list[Audited]:
         document = assemble(
             judged[0],
             judged[1:],
-            dataset=describe_table(counted, judged[0].predictions, title),
+            dataset=describe_table(counted, judged[0].predictions, source.name),
             provenance=facts | {"wall_seconds": round(time.monotonic() - started, 2)},
             settings=request.settings,
             rules=request.rules,
         )
-        folder = Path(request.out) / report_name(request, roles, title)
+        folder = Path(request.out) / report_name(request, roles)
         done.append(Audited(document, write_report(document, folder)))
     return done
 
 
-def opened(request: TableRequest) -> tuple[Source, str]:
-    """Return the table asked for, and its name for people.
+def opened(request: TableRequest) -> Source:
+    """Return the table asked for.
 
     Raises:
         UsageError: no table, or more than one kind of it.
+        DataError: it cannot be read.
     """
+    if request.connect:
+        from debias_cl.tables.connect import connected
+
+        return connected(request.connect, request.table, request.predictions)
     if bool(request.predictions) == bool(request.counts):
         raise UsageError(
             "which table?" if not request.predictions else "rows and counts cannot be mixed",
-            expected="--predictions FILES, or --counts FILE",
+            expected="--predictions FILES, --counts FILE, or --connect URL --table NAME",
         )
     files = request.predictions or request.counts
     column = request.count_column if request.counts else ""
-    source, _ = open_files(files, request.missing, column)
-    return source, source.name
+    return open_files(files, request.missing, column, request.in_memory)
+
+
+def printed_sql(request: TableRequest, dialect: str) -> str:
+    """Return the SQL that counts the table, a statement a label; its result is a --counts file.
+
+    The table is looked at where it can be (few distinct scores are kept, many are binned); where
+    only its name is known, scores are taken to lie in [0, 1] and are binned.
+
+    Raises:
+        UsageError, DataError: with what to do.
+    """
+    from debias_cl.tables.connect import sql, sql_unseen
+
+    source = _source_of_sql(request)
+    said = []
+    for roles in roles_of(request):
+        if roles.scores and len(roles.models) > 1:
+            raise UsageError(
+                "the scores of several models cannot be counted in one table",
+                where="--print-sql",
+                remedy="print the SQL of one model at a time",
+            )
+        if source is None:
+            text, count = sql_unseen(roles, request.table, dialect)
+        else:
+            plan = source.plan(roles)
+            text, count = sql(plan.expression, dialect), plan.count_name
+        back = f"--counts FILE --count-column {count}"
+        said.append(f"-- save the result as CSV, then audit it with {back}\n{text};")
+    return "\n".join(said)
+
+
+def _source_of_sql(request: TableRequest) -> BackendSource | None:
+    """Return the table where an engine can look at it; None where only its name is known."""
+    from debias_cl.tables.connect import connected
+
+    if request.connect:
+        return connected(request.connect, request.table, request.predictions)
+    if not request.predictions:
+        if not request.table:
+            raise UsageError(
+                "which table?", where="--print-sql", expected="--table NAME, or --predictions FILES"
+            )
+        return None
+    files = found_files(request.predictions)
+    source = counted_in_place(files, request.table or files[0].stem)
+    if source is None:
+        raise UsageError(
+            "this file is too odd to be read by SQL alone",
+            where=str(files[0]),
+            remedy="audit it with --predictions, or name a table with --table",
+        )
+    return source
 
 
 def judge(source: Source, roles: Roles) -> tuple[list[Judged], Counted]:
@@ -178,9 +243,11 @@ def describe_table(counted: Counted, predictions: Predictions, title: str) -> di
     }
 
 
-def report_name(request: TableRequest, roles: Roles, title: str) -> str:
-    """Return the report's folder: the name asked for, else the file's; and the label."""
+def report_name(request: TableRequest, roles: Roles) -> str:
+    """Return the report's folder: the name asked for, else the file's or table's; and the label."""
     files = request.predictions or request.counts
-    stem = request.name or re.sub(r"[*?\[\]]+", "_", Path(files[0]).stem if files else title)
+    stem = request.name or re.sub(
+        r"[*?\[\]]+", "_", Path(files[0]).stem if files else request.table
+    )
     parts = [stem] if request.name and len(request.labels) < 2 else [stem, roles.label]
     return re.sub(r'[\\/:"<>|\x00-\x1f]+', "_", "-".join(part for part in parts if part))

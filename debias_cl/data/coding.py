@@ -206,7 +206,11 @@ def _level_notes(
         spellings.setdefault(level, []).append(text)
     for level in spellings:
         folded.setdefault(level.casefold(), []).append(level)
-    merged = [f"{_list(texts)} are one level" for texts in spellings.values() if len(texts) > 1]
+    merged = [
+        f"{_list(spellings[level])} are one level"
+        for level in natural_order(set(spellings))
+        if len(spellings[level]) > 1
+    ]
     notes = [f"{head}: {'; '.join(merged)}"] if merged else []
     marks = [text for text in counts if text.casefold() in MARKS]
     notes += [

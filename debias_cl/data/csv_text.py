@@ -6,6 +6,7 @@ import csv
 import io
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -57,6 +58,59 @@ def parse_csv(source: str, data: bytes, missing: Sequence[str] = ()) -> Table:
         notes=(*notes, *cell_notes(columns, missing)),
         exclusions=tuple(rows.exclusions),
     )
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a plain CSV file is written, for engines that read it by themselves.
+
+    Attributes:
+        separator: between fields.
+        header: column names without outer spaces.
+        line: the header's bytes, without byte order mark and line end.
+        notes: what was recognised.
+    """
+
+    separator: str
+    header: tuple[str, ...]
+    line: bytes
+    notes: tuple[str, ...]
+
+
+def sniff(source: str, head: bytes) -> Dialect | None:
+    """Return the dialect of a file from its first bytes; None where only `parse_csv` will do.
+
+    Plain is: UTF-8, a header of two names or more on the first line, no two of them alike but for
+    case, and line ends of one kind.
+
+    Raises:
+        DataError: a column name stands twice.
+    """
+    whole = head[: head.rfind(b"\n") + 1]
+    line = whole.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].removesuffix(b"\r")
+    if whole.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in whole or b'"' in line:
+        return None
+    try:
+        text, did = whole.decode("utf-8-sig"), list[str]()
+    except UnicodeDecodeError:
+        return None
+    if whole.startswith(b"\xef\xbb\xbf"):
+        did.append("UTF-8 with a byte order mark")
+    if text[:4].casefold() == "sep=" or not line.strip() or "\r" in text.replace("\r\n", "\n"):
+        return None
+    if "\r\n" in text:
+        did.append("Windows line ends")
+    separator = _separator(text)
+    if separator != ",":
+        did.append(f"separated by {SEPARATORS[separator]}")
+    raw = line.decode("utf-8").split(separator)
+    header = _header(source, raw)
+    if header != raw:
+        did.append("header names trimmed or made up where empty")
+    if len(header) < 2 or len({name.casefold() for name in header}) < len(header):
+        return None
+    notes = (f"{source} was read as: {', '.join(did)}",) if did else ()
+    return Dialect(separator, tuple(header), line, notes)
 
 
 def _decode(data: bytes) -> tuple[str, list[str]]:

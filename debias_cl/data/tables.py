@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from debias_cl.data.cells import Cells, Table, cell_notes, cells_of, encoded, refuse_double_names
 from debias_cl.data.coding import (
@@ -32,6 +33,7 @@ from debias_cl.errors import DataError, did_you_mean
 __all__ = [
     "Cells",
     "Table",
+    "arrow_cells",
     "cells_of",
     "code_column",
     "code_label",
@@ -120,7 +122,7 @@ def _read_parquet(path: Path, missing: Sequence[str]) -> Table:
         elif pa.types.is_nested(values.type):
             notes.append(f"column '{name}' of type {values.type} is not read")
         else:
-            columns[name.strip()] = _arrow_cells(values, missing)
+            columns[name.strip()] = arrow_cells(values, missing)
     if not table.num_rows:
         raise DataError(f"the Parquet file {path} has no rows")
     lines = np.arange(1, table.num_rows + 1)
@@ -141,8 +143,16 @@ class _Blobs(Sequence[bytes | None]):
         return self.values[row].as_py()
 
 
-def _arrow_cells(values: Any, missing: Sequence[str]) -> Cells:
-    """Return an Arrow column as cells: a float's NaN is an empty cell, as in a written CSV."""
+def arrow_cells(
+    values: Any, missing: Sequence[str], rows: npt.NDArray[np.int64] | None = None
+) -> Cells:
+    """Return an Arrow column as cells: a float's NaN is an empty cell, as in a written CSV.
+
+    Args:
+        values: pyarrow.ChunkedArray, n values.
+        missing: texts that mean "missing" besides null.
+        rows: (n,) rows behind each value; None: one each.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -155,7 +165,7 @@ def _arrow_cells(values: Any, missing: Sequence[str]) -> Cells:
     if isinstance(coded, pa.ChunkedArray):  # newer Arrow keeps an empty column chunked
         coded = coded.combine_chunks()
     index = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    return encoded(coded.dictionary.to_pylist(), index, missing)
+    return encoded(coded.dictionary.to_pylist(), index, missing, rows)
 
 
 RANGE = re.compile(r"\d+ ?[-–] ?\d+")

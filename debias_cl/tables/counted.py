@@ -92,7 +92,7 @@ class TableSource:
         return Counted(
             source=self.name,
             keys={name: _counted(table.column(name), keep, mass.rows) for name in roles.keys},
-            selected={name: _selected(found, roles.threshold) for name, found in scores.items()},
+            selected={name: selected(found, roles.threshold) for name, found in scores.items()},
             scores=scores if scored else {},
             mass=mass,
             notes=(*table.notes, *self._number_notes(roles)),
@@ -151,7 +151,8 @@ def _counted(cells: Cells, keep: Bools, rows: Codes) -> Cells:
     return replace(cells.take(keep), rows=rows)
 
 
-def _selected(scores: Floats, threshold: float) -> Codes:
+def selected(scores: Floats, threshold: float) -> Codes:
+    """Return 1 where a score is at least the threshold, 0 where below, -1 where it is missing."""
     return np.where(np.isnan(scores), -1, scores >= threshold).astype(np.int64)
 
 

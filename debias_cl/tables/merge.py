@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +30,12 @@ class Grid:
     Attributes:
         per_unit: bins per unit of score, a power of two: scaling by it is exact.
         last: the highest bin; the top end belongs to it.
+        infinite: whether there may be infinite scores; they have bins of their own.
     """
 
     per_unit: float | None = None
     last: int = BINS - 1
+    infinite: bool = True
 
     @property
     def exact(self) -> bool:
@@ -40,19 +43,20 @@ class Grid:
         return self.per_unit is None
 
 
-def grid(kinds: int, low: float, high: float) -> Grid:
+def grid(kinds: int, low: float, high: float, infinite: bool = True) -> Grid:
     """Return the bins for scores.
 
     Args:
         kinds: how many distinct scores there are; more than `BINS` means any number.
         low, high: the ends of the finite ones.
+        infinite: whether there may be infinite ones.
     """
     if kinds <= BINS:
         return Grid()
-    scale = 2.0 ** np.ceil(np.log2(max(abs(low), abs(high))))
+    scale = 2.0 ** math.ceil(math.log2(max(abs(low), abs(high))))
     if low < 0:
-        return Grid(BINS / 2 / scale, BINS // 2 - 1)
-    return Grid(BINS / scale)
+        return Grid(BINS / 2 / scale, BINS // 2 - 1, infinite)
+    return Grid(BINS / scale, infinite=infinite)
 
 
 def grid_of(scores: Floats) -> Grid:
