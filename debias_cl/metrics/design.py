@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from debias_cl.errors import DataError
 from debias_cl.records import Annotations, Codes, Floats, Mass
@@ -130,7 +129,7 @@ def design_of(
         weight, square = layer(group, size, value), layer(group, size, squares)
     if known.persons is None:
         return Design(weight, square)
-    pairs = paired(group, _persons(known.persons, size, cells))
+    pairs = _pairs(group, known.persons, size, cells)
     units = layer(pairs.place, len(pairs.owner), value)
     return Design(weight, square, units, pairs.owner, pairs.person)
 
@@ -164,14 +163,20 @@ def uneven(mass: Mass) -> bool:
     return not (np.allclose(each, each[0], 1e-12, 0) and np.allclose(inside, each[0] ** 2, 1e-9, 0))
 
 
-def _persons(codes: npt.NDArray[Any], groups: int, cells: int) -> Codes:
+def _pairs(group: Codes, persons: Codes, groups: int, cells: int) -> Pairs:
+    """Return the pairs of group and unit: persons, put together where they are too many."""
+    person = _persons(persons)
+    pairs = paired(group, person)
+    if len(pairs.owner) * cells <= MOST_CELLS:
+        return pairs
+    most = max(MOST_CELLS // (cells * groups), 100)
+    order = np.random.default_rng(0).permutation(int(person.max()) + 1)
+    return paired(group, np.asarray(order[person] % most, np.int64))
+
+
+def _persons(codes: Codes) -> Codes:
     """Return a unit an entry: its person; an entry of nobody known (-1) is a unit of its own."""
-    alone = codes < 0
-    found = codes.astype(np.int64)
+    alone, found = codes < 0, codes.astype(np.int64)
     found[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
     _, found = np.unique(found, return_inverse=True)
-    most = max(MOST_CELLS // max(cells * groups, 1), 100)
-    if found.max(initial=0) < most:
-        return found.astype(np.int64)
-    order = np.random.default_rng(0).permutation(int(found.max()) + 1)
-    return np.asarray(order[found] % most, np.int64)
+    return found.astype(np.int64)
