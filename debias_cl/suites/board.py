@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from debias_cl.checks.text import DASH, bare_share, clean, p_value, points
 from debias_cl.suites.grid import Suite
 from debias_cl.suites.paired import Paired, Spread
+from debias_cl.suites.published import Published, beside
 from debias_cl.suites.question import MEASURES, Question
 from debias_cl.suites.results import Result
 from debias_cl.suites.table import Row, Setting, rows_of, settings_of
@@ -40,6 +41,7 @@ class Board:
         results: its own, and those of baselines that stand in another part.
         borrowed: those baselines.
         says: what the suite says of the part.
+        published: figures of others under the same protocol, apart from the rows.
     """
 
     setting: Setting
@@ -49,6 +51,7 @@ class Board:
     results: Sequence[Result]
     borrowed: tuple[str, ...] = ()
     says: str = ""
+    published: tuple[Published, ...] = ()
 
 
 def boards_of(results: Sequence[Result], suite: Suite) -> list[Board]:
@@ -82,6 +85,7 @@ def board_of(results: Sequence[Result], setting: Setting, suite: Suite) -> Board
         here,
         tuple(dict.fromkeys(result.method for result in lent)),
         suite.tells(setting.part),
+        beside(setting, question, measures, here),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from debias_cl.checks.text import DASH
 from debias_cl.files import write_atomic
+from debias_cl.suites import published_table
 from debias_cl.suites.board import Board, about, boards_of, failures, heads, texts
 from debias_cl.suites.grid import Suite
 from debias_cl.suites.page import to_html
@@ -38,30 +39,31 @@ def to_csv(boards: Sequence[Board]) -> str:
     """Return every number in long form, as fractions."""
     out = io.StringIO()
     names = [*Setting.__dataclass_fields__, "method", "judge", "split", "measure"]
-    paired = ["baseline", "difference", "low", "high", "p", "p_holm", "compared", "pairs"]
+    names += ["mean", "sd", "n", "baseline", "difference", "low", "high", "p", "p_holm"]
+    names += ["compared", "pairs", "reason", "failed_seeds", "seconds"]
+    names += ["origin", "source", "checked"]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*names, "mean", "sd", "n", *paired, "reason", "failed_seeds", "seconds"])
+    writer.writerow(names)
     for board in boards:
         for row in board.rows:
             for baseline in board.question.baselines:
                 for name in board.measures:
                     writer.writerow(_csv_line(row, board, baseline, name))
+        writer.writerows(published_table.csv_lines(board, names))
     return out.getvalue()
 
 
 def _csv_line(row: Row, board: Board, baseline: str, name: str) -> list[object]:
-    s, spread = row.setting, row.spread[name]
+    spread = row.spread[name]
     itself = {name: Paired(None, None, None, None, 0, "the baseline itself")}
     found = row.against.get(baseline, itself)[name]
-    where = [s.part, s.dataset, s.attr, " ".join(s.bias_attr), s.protocol]
-    where += ["" if s.rho < 0 else f"{s.rho:g}", s.preset, str(s.epochs), s.views, s.selection]
     what = [row.method, row.judge, board.question.split, name]
     failed = " ".join(map(str, row.failed))
     seconds = None if row.seconds is None else round(row.seconds, 1)
     numbers = [spread.mean, spread.sd, spread.n]
     compared = [baseline, found.difference, found.low, found.high, found.p, found.adjusted]
     compared += [found.family or None, found.n, found.reason]
-    line = [*where, *what, *numbers, *compared, failed, seconds]
+    line = [*row.setting.columns(), *what, *numbers, *compared, failed, seconds, "run", "", ""]
     return ["" if value is None else value for value in line]
 
 
@@ -73,7 +75,8 @@ def to_markdown(boards: Sequence[Board], suite: Suite, results: Sequence[Result]
         names = heads(board)
         lines += [_line(names), _line(["---"] * 2 + ["---:"] * (len(names) - 2))]
         lines += [_line(texts(row, board)) for row in board.rows]
-        lines.append("")
+        lines += ["", *published_table.markdown(board, _line)]
+    lines += [published_table.told(boards), ""]
     lines += [f"Failed: {text}" for text in failures(results)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -96,7 +99,7 @@ def tex(text: str) -> str:
 
 def to_latex(boards: Sequence[Board], suite: Suite) -> str:
     """Return one booktabs table a setting."""
-    lines = ["% needs \\usepackage{booktabs}"]
+    lines = ["% needs \\usepackage{booktabs} and \\usepackage{xcolor}"]
     for board in boards:
         columns = "ll" + "r" * (len(heads(board)) - 2)
         lines += [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
@@ -104,6 +107,8 @@ def to_latex(boards: Sequence[Board], suite: Suite) -> str:
         lines += [_tex_line(texts(row, board)) for row in board.rows]
         caption = tex(f"{suite.title}: {board.setting.title}. {about(board)}")
         lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}", ""]
+        lines += published_table.latex(board, tex)
+    lines.append(f"% {published_table.told(boards)}\n")
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from debias_cl.sections.figures import Figure
 from debias_cl.sections.html import Shown, fill, page
 from debias_cl.sections.numbers import key, plain
 from debias_cl.sections.table import Cell, Head, Table, letter, row_head
-from debias_cl.suites import convergence
+from debias_cl.suites import convergence, published_table
 from debias_cl.suites.board import (
     WORDS,
     Board,
@@ -39,14 +39,17 @@ MOST_CURVES = 8
 def to_html(boards: Sequence[Board], suite: Suite, results: Sequence[Result]) -> str:
     """Return the page: a section a setting, then what failed and how it was made."""
     shown = [_section(board, place + 1) for place, board in enumerate(boards)]
-    shown.append(_method(results, len(shown) + 1))
+    shown.append(_method(boards, results, len(shown) + 1))
     done = sum(result.status == "done" for result in results)
-    told = f"{suite.says} {done} runs done, {len(results) - done} failed."
+    says = suite.says.replace("`", "")
+    told = f"{says} {done} runs done, {len(results) - done} failed."
     return page("Leaderboard", suite.title, told, shown)
 
 
 def _section(board: Board, number: int) -> Shown:
     tables = [_table(board, number)]
+    if board.published:
+        tables.append(published_table.table_of(board, f"{number}{letter(len(tables))}"))
     name = convergence.measured(board.results)
     figures: list[Figure] = []
     ledes = [*filter(None, [board.says]), *(_lede(board, b) for b in board.question.baselines)]
@@ -58,7 +61,8 @@ def _section(board: Board, number: int) -> Shown:
                 f"{whose}, so there is no level whose first epoch would say anything."
             )
         else:
-            tables.append(_convergence(board, name, target, whose, number))
+            label = f"{number}{letter(len(tables))}"
+            tables.append(_convergence(board, name, target, whose, label))
         figures = _curves(board, name, f"t{number}a", number)
     body = fill("leaderboard.html.j2", {"ledes": ledes, "tables": tables, "figures": figures})
     return Shown(number, board.setting.title, Markup(body), 0)
@@ -96,7 +100,7 @@ def _table(board: Board, number: int) -> Table:
         [_cells(row, board) for row in board.rows],
         f"{about(board)} The difference is that of {WORDS[board.question.measure]} accuracy.",
         wide=True,
-        minimum=900,
+        minimum=1000 + 260 * (len(board.question.baselines) - 1),
     )
 
 
@@ -143,7 +147,7 @@ def _whom(name: str) -> str:
     return "conflicting validation examples" if conflicting else "validation examples"
 
 
-def _convergence(board: Board, name: str, target: float, whose: str, number: int) -> Table:
+def _convergence(board: Board, name: str, target: float, whose: str, label: str) -> Table:
     rows = []
     for method in _methods(board):
         found = convergence.reached(board.results, board.setting, method, name, target)
@@ -158,7 +162,6 @@ def _convergence(board: Board, name: str, target: float, whose: str, number: int
                 _number(float(len(found.epochs)), f"{len(found.epochs)} of {runs}"),
             ]
         )
-    label = f"{number}b"
     return Table(
         f"t{label}",
         label,
@@ -172,6 +175,8 @@ def _convergence(board: Board, name: str, target: float, whose: str, number: int
         rows,
         f"What {whose} ends with. Median over runs, with the lowest and the highest of "
         "those that reached it; looked at after each epoch.",
+        wide=True,
+        minimum=520,
     )
 
 
@@ -204,11 +209,11 @@ def _curves(board: Board, name: str, table: str, number: int) -> list[Figure]:
     return found
 
 
-def _method(results: Sequence[Result], number: int) -> Shown:
+def _method(boards: Sequence[Board], results: Sequence[Result], number: int) -> Shown:
     ledes = [
         "Selection says which weights were judged: the last ones, or the best on validation. The "
-        "test split chooses nothing. Published figures are not shown: they belong to other "
-        "encoders, lengths of training and protocols.",
+        "test split chooses nothing.",
+        published_table.told(boards),
         "A run of seeds is a run of this program with other weights, order, views and colours; the "
         "standard deviation says how much those matter, not what another data set would give.",
         *[f"Failed: {text}" for text in failures(results)],

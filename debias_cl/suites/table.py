@@ -53,6 +53,12 @@ class Setting:
             result.selection,
         )
 
+    def columns(self) -> list[str]:
+        """Return the fields as texts, in order; "" for a data set without rho."""
+        rho = "" if self.rho < 0 else f"{self.rho:g}"
+        data = [self.dataset, self.attr, " ".join(self.bias_attr), self.protocol, rho]
+        return [self.part, *data, self.preset, str(self.epochs), self.views, self.selection]
+
     @property
     def title(self) -> str:
         """The setting in words."""
