@@ -35,11 +35,13 @@ class Column:
         name: column name as the user writes it (`Blond_Hair`).
         levels: the texts of all levels, in natural order; a code is an index into it.
         words: level -> words for sentences (`{"1": "men", "0": "women"}`); may be empty.
+        numbers: level -> mean of the numbers in it, for ranges of a numeric column; else empty.
     """
 
     name: str
     levels: tuple[str, ...]
     words: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     def say(self, level: str) -> str:
         """Return the words for a level, or `name = level` where the data set gives none."""
@@ -137,6 +139,10 @@ class Annotations:
     def attribute(self, name: str) -> Column:
         """Return the attribute of that name."""
         return next(column for column in self.attributes if column.name == name)
+
+    def column(self, name: str) -> Column:
+        """Return the attribute, or the column of strata, of that name."""
+        return next(one for one in (*self.attributes, *self.strata) if one.name == name)
 
     def aligned(self, name: str) -> Bools | None:
         """Return an (n,) mask of the aligned rows for one attribute; None where undefined."""

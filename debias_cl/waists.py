@@ -28,11 +28,13 @@ Meta = dict[str, Any]
 def _column_out(column: Column | None) -> Meta | None:
     if column is None:
         return None
-    return {"name": column.name, "levels": list(column.levels), "words": dict(column.words)}
+    made = {"name": column.name, "levels": list(column.levels), "words": dict(column.words)}
+    return made | ({"numbers": dict(column.numbers)} if column.numbers else {})
 
 
 def _column_in(meta: Mapping[str, Any]) -> Column:
-    return Column(meta["name"], tuple(meta["levels"]), dict(meta["words"]))
+    numbers = dict(meta.get("numbers", {}))
+    return Column(meta["name"], tuple(meta["levels"]), dict(meta["words"]), numbers)
 
 
 def _annotations_out(known: Annotations) -> Meta:

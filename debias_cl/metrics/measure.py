@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from debias_cl.metrics import alignment, amplification, disparities, rates
+from debias_cl.metrics import (
+    against,
+    alignment,
+    amplification,
+    disparities,
+    rates,
+    reweighted,
+    spread,
+    strata,
+    tolerance,
+    trend,
+)
 from debias_cl.metrics.counts import MOST_CROSSED, CountTable, count, subsets
 from debias_cl.metrics.proportions import Interval
 from debias_cl.metrics.settings import Settings
@@ -43,7 +54,14 @@ def measure(predictions: Predictions, settings: Settings = DEFAULT) -> Value:
     return document
 
 
-ADDED: tuple[Callable[[Value, Predictions, Settings], None], ...] = ()
+ADDED: tuple[Callable[[Value, Predictions, Settings], None], ...] = (
+    spread.add,
+    against.add,
+    strata.add,
+    reweighted.add,
+    trend.add,
+    tolerance.add,  # last: it reads what the others add
+)
 """Each adds its part to the document in place: the next family of numbers is one more file."""
 
 

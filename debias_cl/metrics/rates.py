@@ -62,6 +62,11 @@ NONLINEAR = ("false_positive_rate", "true_negative_rate", "negative_predictive_v
 
 def counts_of(table: CountTable, name: str, level: int) -> Tally:
     """Return (groups,) numerator and denominator of a rate of one class against the rest."""
+    return table.tally(reader(name, level))
+
+
+def reader(name: str, level: int) -> Read[CountTable]:
+    """Return what reads (groups,) numerator and denominator of a rate off a table."""
     rate = RATES[name]
 
     def read(layer: CountTable) -> tuple[Table, Table]:
@@ -69,7 +74,7 @@ def counts_of(table: CountTable, name: str, level: int) -> Tally:
         x = sum(cells[key] for key in rate.numerator)
         return np.asarray(x), np.asarray(sum(cells[key] for key in rate.denominator))
 
-    return table.tally(read)
+    return read
 
 
 def against_rest(table: CountTable, name: str, level: int, interval: Interval) -> list[Value]:

@@ -10,6 +10,9 @@ from typing import Any
 from debias_cl.errors import UsageError
 from debias_cl.metrics.proportions import METHODS, Interval
 
+TRAINING: Mapping[str, Mapping[tuple[str, str], float]] = {"": {}}
+"""The value of `Settings.reweight` that takes the training set's shares."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,12 +26,14 @@ class Settings:
         thresholds: check code -> threshold, where the user differs from the default.
         threshold: a score of at least this is a prediction of the positive level, where
             predictions are made from scores.
-        reference: attribute -> level that its groups are compared with; "" names a reference for
-            every attribute, "overall" or "rest".
+        reference: attribute -> level that its groups are compared with.
+        against: what else every group is compared with, "overall" and "rest".
+        bins: bins of equal mass that calibration is measured in.
         within: column whose levels are strata; "" is none.
         tolerance: disparity -> largest gap (smallest ratio) that is still within.
-        reweight: attribute -> {label level, group level} -> share of another population; empty is
-            none. The key "" takes the training set's shares.
+        reweight: attribute -> {(label level, group level): share of another population}; empty is
+            none. The key "" holds shares of whichever attribute has these levels; none of them
+            (`TRAINING`) takes the training set's.
     """
 
     min_group: int = 30
@@ -38,6 +43,8 @@ class Settings:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     threshold: float = 0.5
     reference: Mapping[str, str] = field(default_factory=dict)
+    against: tuple[str, ...] = ()
+    bins: int = 10
     within: str = ""
     tolerance: Mapping[str, float] = field(default_factory=dict)
     reweight: Mapping[str, Mapping[tuple[str, str], float]] = field(default_factory=dict)
@@ -52,8 +59,8 @@ class Settings:
             raise UsageError(
                 f"there is no interval '{self.interval}'", expected=" or ".join(METHODS)
             )
-        if self.min_group < 1 or self.permutations < 1:
-            raise UsageError("min_group and permutations must be at least 1")
+        if min(self.min_group, self.permutations, self.bins) < 1:
+            raise UsageError("min_group, permutations and bins must be at least 1")
 
     def seeds(self, *names: str) -> list[int]:
         """Return a seed of its own for a use, so that one more attribute changes no other."""
@@ -65,6 +72,7 @@ class Settings:
             **self.__dict__,
             "thresholds": dict(self.thresholds),
             "reference": dict(self.reference),
+            "against": list(self.against),
             "tolerance": dict(self.tolerance),
             "reweight": {
                 name: [{"label": y, "group": a, "share": s} for (y, a), s in shares.items()]
