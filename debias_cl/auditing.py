@@ -98,20 +98,37 @@ def audit(request: TableRequest) -> list[Audited]:
     source = opened(request)
     done = []
     for roles in asked:
-        started = time.monotonic()
-        judged, counted = judge(source, roles)
-        facts = provenance() | {"seed": request.settings.seed}
-        document = assemble(
-            judged[0],
-            judged[1:],
-            dataset=describe_table(counted, judged[0].predictions, source.name),
-            provenance=facts | {"wall_seconds": round(time.monotonic() - started, 2)},
-            settings=request.settings,
-            rules=request.rules,
-        )
+        document = audited(source, roles, request.settings, request.rules)
         folder = Path(request.out) / report_name(request, roles)
         done.append(Audited(document, write_report(document, folder)))
     return done
+
+
+def audited(
+    source: Source, roles: Roles, settings: Settings, rules: Rules = NO_RULES
+) -> dict[str, Any]:
+    """Return the metrics document of a table.
+
+    Args:
+        source: the table, in memory or where it lies.
+        roles: which column is what.
+        settings: how the numbers are made.
+        rules: what must hold to pass.
+
+    Raises:
+        UsageError, DataError: with what to do.
+    """
+    started = time.monotonic()
+    judged, counted = judge(source, roles)
+    facts = provenance() | {"seed": settings.seed}
+    return assemble(
+        judged[0],
+        judged[1:],
+        dataset=describe_table(counted, judged[0].predictions, source.name),
+        provenance=facts | {"wall_seconds": round(time.monotonic() - started, 2)},
+        settings=settings,
+        rules=rules,
+    )
 
 
 def opened(request: TableRequest) -> Source:

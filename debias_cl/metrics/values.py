@@ -15,7 +15,7 @@ from debias_cl.records import MetricValue
 Value = dict[str, Any]
 """A value object of metrics.json."""
 
-NO_LABEL = "no labels given"
+NO_LABEL = "not applicable: no labels given"
 
 
 def finite(x: Any) -> float | None:

@@ -75,13 +75,13 @@ def test_without_labels_selection_is_audited_and_the_rest_says_why(make: Build) 
     for name in ("equalized_odds_difference", "accuracy_ratio", "mean_pair_equalized_odds",
                  "bias_amplification", "predictive_parity_difference"):  # fmt: skip
         assert gaps[name]["value"] is None
-        assert gaps[name]["reason"] == "no labels given"
+        assert gaps[name]["reason"] == "not applicable: no labels given"
     values = {e["group"]["gender"]: e["selection_rate"] for e in document["groups"]}
     assert (values["a"]["value"], values["b"]["value"]) == (0.75, 0.25)
     for name in ("accuracy", "true_positive_rate", "precision", "f1", "prevalence"):
-        assert document["groups"][0][name]["reason"] == "no labels given"
+        assert document["groups"][0][name]["reason"] == "not applicable: no labels given"
     for name in ("accuracy", "unbiased_accuracy", "worst_group_accuracy"):
-        assert document["overall"][name]["reason"] == "no labels given"
+        assert document["overall"][name]["reason"] == "not applicable: no labels given"
     assert document["cells"] == []
     assert document["label"]["name"] is None
 
