@@ -15,7 +15,8 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
-from matplotlib.patches import Polygon
+from matplotlib.patches import PathPatch, Polygon
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
@@ -192,6 +193,21 @@ class Panel:
                 linestyle="none",
             )
         )
+
+    def strokes(
+        self,
+        strokes: Sequence[tuple[float, float, float]],
+        token: str,
+        *,
+        width: float,
+        dots: bool = False,
+    ) -> None:
+        """Draw many level strokes (x, y, length) as one path; very short ones are dots."""
+        points = [point for x, y, long in strokes for point in ((x, y), (x + long, y))]
+        codes = [Path.MOVETO, Path.LINETO] * len(strokes)
+        drawn = PathPatch(Path(points, codes), facecolor="none", edgecolor=ink(token))
+        drawn.set(linewidth=width, capstyle="round" if dots else "butt")
+        self._add(drawn)
 
     def arrow(self, x: float, y: float, token: str, *, left: bool) -> None:
         """Draw the head of an interval that leaves the axis."""

@@ -12,7 +12,8 @@ import pytest
 
 from debias_cl.checks.run import run_checks
 from debias_cl.metrics import Settings, compare, measure
-from debias_cl.records import MISSING, Alignment, Annotations, Column, Predictions
+from debias_cl.records import MISSING, Alignment, Annotations, Column, Features, Predictions
+from debias_cl.representation import audit, shortcut, with_shortcut
 from debias_cl.sections.html import render
 
 Document = dict[str, Any]
@@ -256,6 +257,46 @@ def digits_base() -> Document:
     return whole(
         predict(0.97, 0.84, 1), encoder("ConTeX"), dataset, beside, log(1, 30, (0.97, 0.83))
     )
+
+
+def inside(attribute: float, seed: int) -> Document:
+    """Audit invented features of ten digits in ten colours, and answers that half follow colour."""
+    rng = np.random.default_rng(seed)
+    n, levels = 900, tuple(str(level) for level in range(10))
+    truth = rng.integers(0, 10, n)
+    colour = np.where(rng.random(n) < 0.3, truth, rng.integers(0, 10, n))
+    values = rng.normal(size=(n, 24)) + 3 * np.eye(24)[truth] + attribute * np.eye(24)[10 + colour]
+    names = Column("digit", levels), Column("colour", levels)
+    usual = {"colour": Alignment(frozenset((y, y) for y in levels), "the protocol")}
+    known = annotations(names[0], truth, [(names[1], colour)], usual)
+    split = np.repeat(["train", "validation", "test"], 300)
+    found = audit(Features(values.astype(np.float32), split, known), "test")
+    rows = known.take(split == "test")
+    assert rows.truth is not None
+    follows = rng.random((300, 10)) < attribute / 10
+    answers = np.where(follows, np.arange(10), rows.truth[:, None])
+    return with_shortcut(found, shortcut(rows, "colour", answers, 300))
+
+
+@pytest.fixture(scope="session")
+def inside_base(digits_base: Document) -> Document:
+    """The digits with their features looked at: two encoders, and a judge more."""
+    document = copy.deepcopy(digits_base)
+    document |= inside(4.0, 1)
+    document["beside"][0] |= inside(1.0, 2)
+    more = inside(1.0, 3)["representation"]["shortcut"]
+    document["beside"][1] |= {"leakage": {}, "representation": {"shortcut": more}}
+    pair = {"train": {"id": "a.png", "label": "3"}, "test": {"id": "b.png", "label": "8"}}
+    between = {"splits": ["train", "test"], "n": 1, "pairs": 1, "labels_differ": 1}
+    document["dataset"]["duplicates"] = {
+        "compared": {"train": 300, "test": 6000},
+        "side": 28,
+        "within": {"train": 0, "test": 0},
+        "between": [{**between, "listed": [pair]}],
+    }
+    document["dataset"]["persons"] = None
+    document["findings"] = [finding.to_dict() for finding in run_checks(document)]
+    return document
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-EXAMPLES = ("faces_base", "digits_base", "races_base")
+EXAMPLES = ("faces_base", "digits_base", "races_base", "inside_base")
 OVERLAPS = """() => {
   const found = [];
   for (const svg of document.querySelectorAll('figure > svg')) {

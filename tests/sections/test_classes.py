@@ -20,6 +20,8 @@ from debias_cl.sections.terminal import summary
 
 Document = dict[str, Any]
 NAMES = ("bird", "cat", "dog", "ship")
+UNSEEN = ("label-noise", "shortcut-reliance", "same-pictures", "same-persons")
+"""Checks of features and pictures: these documents have predictions alone."""
 RIGHT = (0.9, 0.6, 0.75, 0.95)
 
 
@@ -105,7 +107,8 @@ def test_the_document_fits_the_schema(four: Document) -> None:
 
 
 def test_nothing_is_skipped_and_nobody_is_told_to_name_an_attribute(four: Document) -> None:
-    outcomes = Counter(one["outcome"] for one in four["findings"])
+    looked = [one for one in four["findings"] if one["code"] not in UNSEEN]
+    outcomes = Counter(one["outcome"] for one in looked)
     assert outcomes["skipped"] == outcomes["issue"] == 0
     assert not any("--bias-attr" in one["sentence"] for one in four["findings"])
     said = {one["code"]: one for one in four["findings"]}
