@@ -13,6 +13,7 @@ from debias_cl.metrics import (
     disparities,
     rates,
     reweighted,
+    scores,
     spread,
     strata,
     tolerance,
@@ -55,6 +56,7 @@ def measure(predictions: Predictions, settings: Settings = DEFAULT) -> Value:
 
 
 ADDED: tuple[Callable[[Value, Predictions, Settings], None], ...] = (
+    scores.add,
     spread.add,
     against.add,
     strata.add,
