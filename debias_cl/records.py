@@ -136,6 +136,23 @@ class Annotations:
             persons=None if self.persons is None else self.persons[index],
         )
 
+    def standing(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what entries stand for, as a file holds it: (n,) arrays, those that there are."""
+        mass = self.mass
+        found = {
+            "rows": None if mass is None else mass.rows,
+            "weight": None if mass is None else mass.weight,
+            "square": None if mass is None else mass.square,
+            "person": self.persons,
+        }
+        return {name: array for name, array in found.items() if array is not None}
+
+    def stand_for(self, found: Mapping[str, npt.NDArray[Any]]) -> Annotations:
+        """Return the annotations with what `standing` gave."""
+        rows = found.get("rows")
+        mass = None if rows is None else Mass(rows, found.get("weight"), found.get("square"))
+        return replace(self, mass=mass, persons=found.get("person"))
+
     def attribute(self, name: str) -> Column:
         """Return the attribute of that name."""
         return next(column for column in self.attributes if column.name == name)

@@ -21,6 +21,8 @@ from debias_cl.records import Alignment, Annotations, Codes, Column, Features, P
 FEATURES = "debias_cl.features/1"
 PREDICTIONS = "debias_cl.predictions/1"
 KEY = "debias_cl"
+STANDING = ("rows", "weight", "square", "person")
+"""Columns of what entries stand for: `Annotations.standing`."""
 
 Meta = dict[str, Any]
 
@@ -114,6 +116,8 @@ def save_features(features: Features, path: Path) -> None:
         arrays["truth"] = np.ascontiguousarray(known.truth)
     for i, name in enumerate(known.groups):
         arrays[f"group.{i}"] = np.ascontiguousarray(known.groups[name])
+    standing = known.standing()
+    arrays |= {f"standing.{k}": np.ascontiguousarray(v) for k, v in standing.items()}
     meta = {
         "schema": FEATURES,
         "splits": levels.tolist(),
@@ -148,7 +152,8 @@ def load_features(path: Path) -> Features:
     groups = {name: arrays[f"group.{i}"] for i, name in enumerate(meta["groups"])}
     ids = _unpack(arrays["ids.bytes"], arrays["ids.ends"])
     split = np.array(meta["splits"], np.str_)[arrays["split"]]
-    known = _annotations_in(meta, ids, arrays.get("truth"), groups)
+    standing = {k: arrays[f"standing.{k}"] for k in STANDING if f"standing.{k}" in arrays}
+    known = _annotations_in(meta, ids, arrays.get("truth"), groups).stand_for(standing)
     return Features(arrays["values"], split, known, meta["encoder"])
 
 
@@ -178,8 +183,9 @@ def save_predictions(predictions: Predictions, path: Path) -> None:
 
     Args:
         predictions: n rows.
-        path: final name. Columns: id, the label, prediction, score, the attributes, as texts; an
-            empty cell is a missing value.
+        path: final name. Columns: id, the label, prediction, score, the attributes, as texts, and
+            rows, weight, square, person as numbers where there are any; an empty cell is a missing
+            value.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -208,6 +214,8 @@ def save_predictions(predictions: Predictions, path: Path) -> None:
     for column in (*known.attributes, *known.strata):
         name = add("attribute", column.name, texts(known.groups[column.name], column.levels))
         places["groups"][column.name] = name
+    for role, array in known.standing().items():
+        add(role, role, pa.array(array))
     meta = {"schema": PREDICTIONS, "columns": places, **_predictions_out(predictions)}
     table = pa.table(columns).replace_schema_metadata({KEY: json.dumps(meta, allow_nan=False)})
     with replacing(path) as temporary:
@@ -264,8 +272,9 @@ def load_predictions(path: Path) -> Predictions:
     scores = None
     if "score" in places:
         scores = table[places["score"]].to_numpy().astype(np.float64)
+    standing = {k: table[places[k]].to_numpy() for k in STANDING if k in places}
     return Predictions(
-        _annotations_in(meta, ids, truth, groups),
+        _annotations_in(meta, ids, truth, groups).stand_for(standing),
         codes(places["prediction"], meta["levels"]),
         tuple(meta["levels"]),
         scores,

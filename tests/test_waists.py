@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from debias_cl.errors import DataError
-from debias_cl.records import Alignment, Annotations, Column, Features, Predictions
+from debias_cl.records import Alignment, Annotations, Column, Features, Mass, Predictions
 
 
 def annotations(label_name: str = "hair") -> Annotations:
@@ -48,6 +48,10 @@ def assert_same_annotations(a: Annotations, b: Annotations) -> None:
         assert a.truth is b.truth
     else:
         np.testing.assert_array_equal(a.truth, b.truth)
+    assert list(a.standing()) == list(b.standing())
+    for one, two in zip(a.standing().values(), b.standing().values(), strict=True):
+        np.testing.assert_array_equal(one, two)
+        assert one.dtype == two.dtype
     assert list(a.groups) == list(b.groups)
     for name in a.groups:
         np.testing.assert_array_equal(a.groups[name], b.groups[name])
@@ -85,6 +89,20 @@ def test_features_round_trip(tmp_path: Path) -> None:
     assert back.encoder == features.encoder
     assert_same_annotations(features.annotations, back.annotations)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_weights_and_persons_are_kept(tmp_path: Path, weighted: bool) -> None:
+    weight = np.array([0.5, 1 / 3, 2.0, 1.0])
+    mass = Mass(np.array([1, 2, 3, 4]), *((weight, weight**2) if weighted else ()))
+    known = replace(annotations("weight"), mass=mass, persons=np.array([3, 0, -1, 3]))
+    made = replace(predictions(), annotations=known)
+    made.save(tmp_path / "predictions.parquet")
+    assert_same_predictions(made, Predictions.load(tmp_path / "predictions.parquet"))
+    features = Features(np.zeros((4, 2), np.float32), np.array(["test"] * 4), known)
+    features.save(tmp_path / "features.safetensors")
+    back = Features.load(tmp_path / "features.safetensors").annotations
+    assert_same_annotations(known, back)
 
 
 def test_features_without_label_and_without_rows(tmp_path: Path) -> None:
