@@ -23,7 +23,7 @@ from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.design import Design
 from debias_cl.metrics.proportions import Array, share
 from debias_cl.metrics.settings import Settings
-from debias_cl.metrics.sizes import effective, weighed
+from debias_cl.metrics.sizes import effective, method, weighed
 from debias_cl.metrics.values import Value, finite, rows
 from debias_cl.metrics.views import View, layered
 
@@ -119,7 +119,7 @@ def amplification(
     total = None if table.design is None else counts.sum((1, 2))
     low_high = draws.dirichlet(joint, lambda t: zhao(t, reference), seed, sizes=total)
     out = blank("", outside, reference=named, directional=finite(directional(counts)))
-    return out | _simulated(value, low_high, table.n[keep].sum(), int(keep.sum()))
+    return out | _simulated(value, low_high, table.n[keep].sum(), int(keep.sum()), table.design)
 
 
 def _joint(table: CountTable) -> tuple[Array, Design[Array] | None]:
@@ -131,7 +131,13 @@ def _joint(table: CountTable) -> tuple[Array, Design[Array] | None]:
     return flat(table), None if table.design is None else table.design.map(flat)
 
 
-def _simulated(value: float, low_high: tuple[float, float] | None, n: Any, groups: int) -> Value:
+def _simulated(
+    value: float,
+    low_high: tuple[float, float] | None,
+    n: Any,
+    groups: int,
+    design: Design[Any] | None,
+) -> Value:
     """Return value, simulated interval and sizes; without an interval, why."""
     low, high = low_high or (None, None)
     return {
@@ -140,7 +146,7 @@ def _simulated(value: float, low_high: tuple[float, float] | None, n: Any, group
         "high": high,
         "n": rows(n),
         "reason": None if low_high else draws.TOO_MANY,
-        "method": draws.DIRICHLET if low_high else None,
+        "method": method(draws.DIRICHLET, design) if low_high else None,
         "groups_compared": groups,
     }
 
@@ -196,7 +202,7 @@ def mean_pair(table: CountTable, least: int, settings: Settings) -> Value:
     lead = max(usable, key=lambda part: float(np.nanmax(part.rates) - np.nanmin(part.rates)))
     size = sum(part.rows[part.mask].sum() for part in usable)
     out = blank("", outside, label=lead.pick.level)
-    out |= _simulated(value, low_high, size, int(lead.mask.sum()))
+    out |= _simulated(value, low_high, size, int(lead.mask.sum()), view.design)
     out |= _mean_pair_chance(view, parts, value, statistic, settings, seed)
     return out | {
         "lowest": end(table, lead, int(np.nanargmin(lead.rates))),

@@ -13,6 +13,7 @@ from debias_cl.metrics import (
     disparities,
     rates,
     reweighted,
+    sampling,
     scores,
     spread,
     strata,
@@ -56,6 +57,7 @@ def measure(predictions: Predictions, settings: Settings = DEFAULT) -> Value:
 
 
 ADDED: tuple[Callable[[Value, Predictions, Settings], None], ...] = (
+    sampling.add,
     scores.add,
     spread.add,
     against.add,

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from debias_cl.metrics import contrasts, draws
+from debias_cl.metrics import contrasts, draws, sizes
 from debias_cl.metrics.counts import CountTable, Table
 from debias_cl.metrics.proportions import Array, Interval, f1_from_jaccard, share
-from debias_cl.metrics.sizes import sized, weighed
 from debias_cl.metrics.tally import Read, Tally
 from debias_cl.metrics.values import NO_LABEL, Value, defined, rated, undefined
 
@@ -175,7 +174,7 @@ MOST_CLASSES = 100
 def _nonlinear(table: CountTable, seed: int) -> dict[str, list[Value]]:
     out: dict[str, list[Value]] = {name: [] for name in NONLINEAR}
     design = table.design
-    weighted, whole = weighed(table.table, design), sized(table.table, design)
+    weighted, whole = sizes.weighed(table.table, design), sizes.sized(table.table, design)
     for part, counts, n in zip(weighted, whole, table.n, strict=True):
         point = nonlinear_means(part[None].astype(np.float64))[:, 0]
         few = len(table.classes) <= MOST_CLASSES and n > 0
@@ -189,8 +188,9 @@ def _nonlinear(table: CountTable, seed: int) -> dict[str, list[Value]]:
                 out[name].append(undefined(NO_ROWS, 0))
             else:
                 why = None if few else f"no interval: more than {MOST_CLASSES} classes"
-                method = draws.BOOTSTRAP if few else None
-                value = defined(point[i], low[i], high[i], n, method, reason=why)
+                method = sizes.method(draws.BOOTSTRAP, design) if few else None
+                beside = {} if design is None else {"n_effective": float(counts.sum())}
+                value = defined(point[i], low[i], high[i], n, method, reason=why, **beside)
                 out[name].append(value)
     return out
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from debias_cl.metrics.design import Design
 from debias_cl.metrics.proportions import Array, share
-from debias_cl.metrics.tally import tally
+from debias_cl.metrics.tally import how_of, tally
 
 Table = npt.NDArray[Any]
 
@@ -28,6 +28,11 @@ def weighed(table: Table, design: Design[Any] | None) -> Table:
     """
     weight = None if design is None else design.weight
     return table if weight is None else np.asarray(getattr(weight, "table", weight))
+
+
+def method(name: str, design: Design[Any] | None) -> str:
+    """Return an interval's name with what makes its sizes effective; plain: as it is."""
+    return name if design is None else f"{name}, {how_of(design)}"
 
 
 def effective(table: Table, design: Design[Any] | None) -> Table:

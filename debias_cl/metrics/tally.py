@@ -134,6 +134,13 @@ def tally(table: T, design: Design[T] | None, read: Read[T]) -> Tally:
     return _tally(np.asarray(x), np.asarray(n), design.map(read))
 
 
+def how_of(design: Design[Any]) -> str:
+    """Return what makes sizes effective under a design."""
+    if design.units is None:
+        return BY_WEIGHTS
+    return BY_PERSONS if design.weight is None else BY_BOTH
+
+
 def _tally(x: Counts, rows: Counts, layers: Design[tuple[Counts, Counts]]) -> Tally:
     """Return the tally of rows and of what was read off the layers."""
     size = cap = np.asarray(rows, np.float64)
@@ -142,14 +149,13 @@ def _tally(x: Counts, rows: Counts, layers: Design[tuple[Counts, Counts]]) -> Ta
         right, every = (np.maximum(v, 0) for v in layers.square)
         cap = share(size**2, np.where(rows > 0, every, 0))
     there = (rows > 0) & (size > 0)
-    q = _rate(x, np.where(there, size, 0))
+    q, how = _rate(x, np.where(there, size, 0)), how_of(layers)
     if layers.units is None:
-        by = [right * (1 - q) ** 2 + np.maximum(every - right, 0) * q**2]
-        n = by_weights(rows, size, cap, q * (1 - q), by[0])
-        return _made(q, n, rows, there, BY_WEIGHTS)
+        off = right * (1 - q) ** 2 + np.maximum(every - right, 0) * q**2
+        n = by_weights(rows, size, cap, q * (1 - q), off)
+        return _made(q, n, rows, there, how)
     parts = _parts(layers, size)
     n, alone = by_persons(q, size, cap, parts, q * (1 - q))
-    how = BY_PERSONS if layers.weight is None else BY_BOTH
     return _made(q, n, rows, there, how, alone & there, parts)
 
 

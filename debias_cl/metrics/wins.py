@@ -10,15 +10,13 @@ from debias_cl.metrics import combinations, contrasts
 from debias_cl.metrics.design import Design, design_of
 from debias_cl.metrics.proportions import Array, Counts, share
 from debias_cl.metrics.tally import (
-    BY_BOTH,
-    BY_PERSONS,
-    BY_WEIGHTS,
     ROUNDING,
     TINY,
     Parts,
     Tally,
     by_persons,
     by_weights,
+    how_of,
 )
 from debias_cl.records import Annotations, Codes
 
@@ -78,13 +76,12 @@ def _effective(rows: Codes, design: Design[Array]) -> Wins:
         own = design.units.sum(1)
         parts = Parts(design.owner, design.person, design.units[:, 0] - design.units[:, 1], own)
         n, alone = by_persons(d, total, cap, parts, spread)
-        how = BY_PERSONS if square is None else BY_BOTH
     else:
         assert square is not None
         off = square * np.stack([(1 - d) ** 2, (1 + d) ** 2, d**2], 1)
-        n, how = by_weights(many, total, cap, spread, off.sum(1)), BY_WEIGHTS
+        n = by_weights(many, total, cap, spread, off.sum(1))
     n = np.where(total > 0, np.maximum(np.nan_to_num(n), TINY), 0.0)
-    tally = Tally(d * n, n, many, how, alone, parts)
+    tally = Tally(d * n, n, many, how_of(design), alone, parts)
     return Wins(rows, shares[:, 0] * n, shares[:, 1] * n, tally)
 
 
