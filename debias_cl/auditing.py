@@ -84,6 +84,7 @@ def roles_of(request: TableRequest) -> list[Roles]:
         missing=request.missing,
         positive=request.positive,
         threshold=request.settings.threshold,
+        bins=request.settings.bins,
     )
     return [replace(first, label=label) for label in request.labels or ("",)]
 
@@ -120,15 +121,16 @@ def audited(
     """
     started = time.monotonic()
     judged, counted = judge(source, roles)
-    facts = provenance() | {"seed": settings.seed}
-    return assemble(
+    document = assemble(
         judged[0],
         judged[1:],
         dataset=describe_table(counted, judged[0].predictions, source.name),
-        provenance=facts | {"wall_seconds": round(time.monotonic() - started, 2)},
+        provenance=provenance() | {"seed": settings.seed},
         settings=settings,
         rules=rules,
     )
+    document["provenance"]["wall_seconds"] = round(time.monotonic() - started, 2)
+    return document
 
 
 def opened(request: TableRequest) -> Source:
@@ -244,6 +246,7 @@ def describe_table(counted: Counted, predictions: Predictions, title: str) -> di
     known = predictions.annotations
     return {
         "name": title,
+        "kind": "table",
         "title": title,
         "card": "",
         "licence": "",

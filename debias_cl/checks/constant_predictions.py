@@ -37,8 +37,10 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
 def answers(document: Document) -> Mapping[str, int]:
     """Return how often each answer is given, summed over the cells of the first attribute.
 
-    Without an attribute: over the classes.
+    Without an attribute: over the classes; without labels: over all rows.
     """
+    if not Names(document).known:
+        return _selected(document)
     cells = list(document.get("cells") or document.get("classes") or ())
     given: dict[str, int] = dict.fromkeys(document["label"]["levels"], 0)
     for cell in cells:
@@ -46,6 +48,21 @@ def answers(document: Document) -> Mapping[str, int]:
             for level, n in cell["predicted"].items():
                 given[level] = given.get(level, 0) + int(n)
     return given
+
+
+def _selected(document: Document) -> dict[str, int]:
+    """Return how often each answer is given, from the shares selected overall."""
+    levels, whole = document["label"]["levels"], document["overall"]
+    positive = document["label"]["positive"]
+    if len(levels) > 2:
+        rates = {level: whole["per_class"][level]["selection_rate"] for level in levels}
+        return {
+            level: round((one["value"] or 0.0) * (one["n"] or 0)) for level, one in rates.items()
+        }
+    one = whole["selection_rate"]
+    n = int(one["n"] or 0)
+    chosen = round((one["value"] or 0.0) * n)
+    return {level: chosen if level == positive else n - chosen for level in levels}
 
 
 SPEC = CheckSpec(

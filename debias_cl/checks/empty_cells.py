@@ -19,6 +19,9 @@ def run(document: Document, threshold: float) -> Sequence[Finding]:
     names, cells = Names(document), document.get("cells") or ()
     if not cells and document.get("classes"):
         return [no_attribute(document, CODE, SPEC.title, ", so there are no cells", 4)]
+    if not names.known:
+        text = "Not applicable: no labels given, so there are no cells."
+        return [Finding(CODE, SPEC.title, "not applicable", text, section=4)]
     if not cells:
         text = "No attribute or no label was given, so there are no cells."
         return [Finding(CODE, SPEC.title, "skipped", text, section=4)]

@@ -13,6 +13,7 @@ from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import (
     Sentence,
     bounds,
+    capital,
     clean,
     join,
     points,
@@ -38,12 +39,14 @@ class GapCheck:
         disparity: name in `disparities`, without the suffix `_min_group`.
         title: names -> the measure in words ("Blond found").
         helps: names -> what usually helps.
+        section: number of the report section that shows the gap.
     """
 
     code: str
     disparity: str
     title: Callable[[Names], str]
     helps: Callable[[Names], str] = lambda names: ""
+    section: int = 5
 
     def run(self, document: Document, threshold: float) -> Sequence[Finding]:
         """Return one finding for each attribute, or one that says why there is none."""
@@ -67,7 +70,7 @@ class GapCheck:
             attribute=attribute,
             whom=whom(names, low),
             n=(low / "n").value,
-            section=5,
+            section=self.section,
             pointers=sentence.pointers,
             usually_helps=self.helps(names) if judged.outcome == "issue" else "",
         )
@@ -99,8 +102,14 @@ def gap_sentence(gap: Node, judged: Judged, threshold: float) -> Sentence:
     if judged.why == "missing":
         return say("This gap was not measured; give the column that it needs.")
     if judged.why == "undefined":
-        return say(f"Not defined: {clean(str((gap / 'reason').value or 'no reason given'))}.")
+        return say(undefined_sentence((gap / "reason").value))
     return join([size_sentence(gap), AFTER[judged.why](gap, threshold)])
+
+
+def undefined_sentence(reason: object) -> str:
+    """Return what is said of a value that is not defined; `not applicable` says it already."""
+    text = clean(str(reason or "no reason given"))
+    return f"{capital(text)}." if text.startswith("not applicable") else f"Not defined: {text}."
 
 
 def size_sentence(gap: Node) -> Sentence:

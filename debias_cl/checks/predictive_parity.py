@@ -8,7 +8,9 @@ from debias_cl.checks.gaps import GapCheck
 CHECK = GapCheck(
     "predictive-parity",
     "predictive_parity_difference",
-    lambda names: f"Truth of “{names.positive}”" if names.binary else "Truth of each answer",
+    lambda names: (
+        f"Truth of “{names.positive.strip('“”')}”" if names.binary else "Truth of each answer"
+    ),
     lambda names: "calibration by group; more negatives that look alike",
 )
 

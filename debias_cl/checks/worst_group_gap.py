@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from debias_cl.checks.absent import no_attribute
 from debias_cl.checks.contract import CheckSpec, Document
+from debias_cl.checks.gaps import undefined_sentence
 from debias_cl.checks.names import Names
 from debias_cl.checks.outcomes import Judged, judge
 from debias_cl.checks.pointer import Node
@@ -85,9 +86,7 @@ def _sentence(
     names: Names, worst: Node, accuracy: Node, judged: Judged, threshold: float
 ) -> Sentence:
     if worst.number is None or accuracy.number is None:
-        return say(
-            f"Not defined: {clean(str((worst / 'reason').value or 'no cell has enough rows'))}."
-        )
+        return say(undefined_sentence((worst / "reason").value or "no cell has enough rows"))
     ends = between(worst, bare_share)
     gap = accuracy.number - worst.number
     return say(

@@ -22,7 +22,7 @@ from debias_cl.sections.bars import GapRow, gaps
 from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.forest import Mark
-from debias_cl.sections.measures import MISSED, OTHERS, measures
+from debias_cl.sections.measures import MISSED, measures, others
 from debias_cl.sections.reading import Run, drawn, leading, min_group, threshold
 from debias_cl.sections.table import (
     Cell,
@@ -54,6 +54,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
         "definitions": _definitions(names),
         "least": min_group(document),
         "tables": tables,
+        "no_truth": "" if names.known else NO_TRUTH,
         "left_out": [line for name in found for line in _left_out(document, names, name)],
         "four_fifths": list(_four_fifths(document, names)),
         "figures": _figures(document, compared, found[:PANELS]),
@@ -64,7 +65,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
 def _definitions(names: Names) -> list[tuple[str, str]]:
     found = [
         (f"{name} ({technical}):" if name != technical.capitalize() else f"{name}:", meaning)
-        for name, technical, meaning in [*measures(names).values(), *OTHERS.values()]
+        for name, technical, meaning in [*measures(names).values(), *others(names).values()]
     ]
     chance = "the gap that shuffled groups reach in 95 of 100 tries; p says how often chance gives "
     chance += "differences like these, adjusted over all gaps here (Benjamini-Hochberg)."
@@ -90,7 +91,7 @@ def _table(document: Document, attribute: str, compared: Sequence[Run], place: i
     ]
     rows += [
         _other_row(document, attribute, key, told, compared)
-        for key, told in OTHERS.items()
+        for key, told in others(names).items()
         if key != MISSED or document.get("n_missing_prediction")
     ]
     least = min_group(document)
@@ -188,6 +189,8 @@ def _left_out(document: Document, names: Names, attribute: str) -> Iterator[str]
         yield f"{capital(who)}: {told}."
 
 
+NO_TRUTH = "Accuracy, equal opportunity, equalized odds and predictive parity need the truth: not "
+NO_TRUTH += "applicable, no labels given."
 RATE = re.compile(r", (true|false)_positive_rate|, precision")
 
 

@@ -7,7 +7,15 @@ from debias_cl.checks.text import capital
 
 
 def measures(names: Names) -> dict[str, tuple[str, str, str]]:
-    """Return disparity -> (name for people, technical name, definition)."""
+    """Return disparity -> (name for people, technical name, definition).
+
+    Without labels: what needs no truth.
+    """
+    if not names.known:
+        answer = f"called {names.positive}" if names.binary else "given each answer"
+        return {
+            "demographic_parity": (capital(answer), "demographic parity", f"the share {answer}.")
+        }
     if names.binary:
         yes = names.positive
         return {
@@ -56,6 +64,11 @@ def measures(names: Names) -> dict[str, tuple[str, str, str]]:
             "the share given each answer, whatever the truth.",
         ),
     }
+
+
+def others(names: Names) -> dict[str, tuple[str, str, str]]:
+    """Return the disparities that are no largest gap, in the same form."""
+    return dict(OTHERS) if names.known else {MISSED: OTHERS[MISSED]}
 
 
 MISSED = "missing_prediction_difference"

@@ -20,7 +20,7 @@ def context(document: Document) -> Mapping[str, Any]:
     """Return what the method section is told; a document always has some of it."""
     return {
         "protocol": _protocol(document),
-        "notes": [clean(str(note)) for note in _dataset(document).get("notes") or ()],
+        "notes": _notes(document),
         "views": views(document),
         "tables": [table for table in (_splits(document), *_cells(document)) if table],
         "exclusions": _exclusions(document),
@@ -41,6 +41,22 @@ def _provenance(document: Document) -> Mapping[str, Any]:
     return document.get("provenance") or {}
 
 
+def _of_table(document: Document) -> bool:
+    """Return whether a table of predictions was audited: nothing is known of any training."""
+    return _dataset(document).get("kind") == "table"
+
+
+def _notes(document: Document) -> list[str]:
+    """Return what was said of reading the data, and of each run's predictions; each once."""
+    said = [str(note) for note in _dataset(document).get("notes") or ()]
+    said += [str(note) for note in document.get("notes") or ()]
+    for run in runs(document)[1:]:
+        said += [
+            f"{run.name}: {note}" for note in (run.node / "notes").value or () if note not in said
+        ]
+    return [f"{capital(clean(note)).rstrip('.')}." for note in dict.fromkeys(said)]
+
+
 def _text(value: object, empty: str = "not given") -> str:
     return clean(str(value)) if value not in (None, "") else empty
 
@@ -52,12 +68,16 @@ def _protocol(document: Document) -> Facts:
         str(settings.get("interval") or "wilson"), "Wilson"
     )
     least = min_group(document)
-    return [
-        ("Data", _text(dataset.get("title") or dataset.get("name"))),
+    made: Facts = [
         ("Protocol", _text(dataset.get("protocol"), "none named")),
         ("Judged on", _text(dataset.get("test_split"))),
         ("Judge", _text(encoder.get("judge"), "the predictions as given")),
         ("Preset", _text(encoder.get("preset"), "none")),
+    ]
+    given: Facts = [("Predictions", _text(encoder.get("source"), "as given"))]
+    return [
+        ("Data", _text(dataset.get("title") or dataset.get("name"))),
+        *(given if _of_table(document) else made),
         ("Seed", _text(_provenance(document).get("seed"), "none")),
         ("Intervals", f"95%, {interval} for one rate; score intervals for differences and means"),
         ("Judged groups", f"{least} rows or more in the denominator; smaller ones are shown"),
@@ -69,6 +89,8 @@ def _protocol(document: Document) -> Facts:
 def views(document: Document) -> list[str]:
     """Say the augmentation policy of the audited run and what it does to the bias itself."""
     found = (document.get("encoder") or {}).get("views")
+    if _of_table(document):
+        return []
     if not found:
         return ["How the encoder was trained is not known, so its augmentation is not either."]
     parts = [text for text in (_view(found, key) for key in VIEWS) if text]
@@ -232,6 +254,13 @@ def _model_card(document: Document) -> Facts:
     encoder, names = document.get("encoder") or {}, Names(document)
     checkpoint = encoder.get("checkpoint") or {}
     size = encoder.get("parameters")
+    if _of_table(document):
+        return [
+            ("Model", names.encoder(document)),
+            ("Predictions", _text(encoder.get("source"))),
+            ("Compared with", both([run.name for run in runs(document)[1:]]) or "nothing"),
+            ("How made, intended use", "not recorded here: predictions alone were given"),
+        ]
     return [
         ("Model", names.encoder(document)),
         ("Architecture", _text(encoder.get("architecture"))),

@@ -16,6 +16,10 @@ from debias_cl.sections.reading import Run, by_class_alone, chosen, min_group, r
 from debias_cl.sections.verdict import counts
 
 BY_CLASS = (("accuracy", "accuracy"), ("balanced_accuracy", "mean over classes"))
+WITHOUT_TRUTH = (
+    ("selection_rate", "called {positive}"),
+    ("missing_prediction_rate", "no prediction"),
+)
 SHOWN = (
     ("accuracy", "accuracy"),
     ("aligned_accuracy", "aligned"),
@@ -32,14 +36,18 @@ def summary(document: Document) -> RenderableType:
     sentence = lead_sentence(document, lead(document), chosen(document))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("encoder", overflow="fold")
-    shown = BY_CLASS if by_class_alone(document) else SHOWN
+    names = Names(document)
+    shown = BY_CLASS if by_class_alone(document) else SHOWN if names.known else WITHOUT_TRUTH
     for _, title in shown:
+        title = title.format(positive=names.positive)
         table.add_column(title, justify="right", no_wrap=True)
     word = "worst class" if by_class_alone(document) else "worst cell"
-    table.add_column(word, overflow="fold")
+    if names.known:
+        table.add_column(word, overflow="fold")
     for run in runs(document):
         values = [_value(run.node / "overall" / name) for name, _ in shown]
-        table.add_row(_lines(run.short, run.judge), *values, _worst(document, run))
+        worst = [_worst(document, run)] if names.known else []
+        table.add_row(_lines(run.short, run.judge), *values, *worst)
     head = Text(str(sentence), style="bold")
     parts = [head, Text(), table, *_footnote(document), Text(), _counts(document)]
     if gates := gates_line(document):

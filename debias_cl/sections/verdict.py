@@ -166,6 +166,8 @@ def tiles(document: Document, found: Lead | None) -> list[Tile]:
     cell = (worst / "cell").value
     if by_class_alone(document):
         return _class_tiles(compared, names)
+    if not names.known:
+        return _tiles_without_truth(compared, names, attribute)
     made = [
         _tile(compared, "Accuracy", ("overall", "accuracy")),
         _tile(compared, "Mean over the cells", ("overall", "unbiased_accuracy")),
@@ -189,6 +191,17 @@ def tiles(document: Document, found: Lead | None) -> list[Tile]:
     if len(made) < 5 and (Node(document) / of):
         made.append(_tile(compared, "F1" if names.binary else "Macro F1", ("overall", "f1")))
     return made[:5]
+
+
+def _tiles_without_truth(compared: list[Run], names: Names, attribute: str) -> list[Tile]:
+    """Return the headline numbers where no labels were given."""
+    made = [_tile(compared, f"Called {names.positive}", ("overall", "selection_rate"))]
+    if attribute:
+        parity = "demographic_parity_difference"
+        title = f"{GAP_TITLES[parity]}, {names.attribute(attribute)}"
+        made.append(_tile(compared, title, ("disparities", attribute, parity), gap=True))
+    made.append(_tile(compared, "Without a prediction", ("overall", "missing_prediction_rate")))
+    return made
 
 
 def _class_tiles(compared: list[Run], names: Names) -> list[Tile]:
