@@ -197,7 +197,7 @@ def _fitting(
     for stem in STEMS:
         encoder = build(EncoderConfig(name), size, stem)
         tried.append((encoder, with_leftovers(best_fit(encoder, ways), encoder, state)))
-        if not any(key.startswith("conv1.weight ") for key in tried[-1][1].reshaped):
+        if not tried[-1][1].other_stem:
             break
     return max(tried, key=lambda pair: len(pair[1].matched))
 

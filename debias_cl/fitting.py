@@ -49,6 +49,11 @@ class Fit:
         return len(self.matched) / max(self.expected, 1)
 
     @property
+    def other_stem(self) -> bool:
+        """Whether the file's first convolution has another shape: a ResNet's other stem."""
+        return any(name.startswith("conv1.weight ") for name in self.reshaped)
+
+    @property
     def likeness(self) -> float:
         """Weights in common as a share of all, of the file and of the encoder."""
         return len(self.matched) / max(self.expected + len(self.unexpected), 1)

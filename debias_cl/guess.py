@@ -1,8 +1,9 @@
 """Which known architecture weights are of: a sketch of every known one, compared with the file.
 
 A sketch holds the smallest hashes of an architecture's weights (name and shape), so the share of it
-that a file has estimates the share of all its weights, without building a thousand networks. The
-likeliest few are then built, without memory for their weights, and compared in full.
+that a file has estimates the share of all its weights, without building a thousand networks; and
+its first weights, where variants differ. The likeliest few are then built, without memory for their
+weights, and compared in full.
 
 `python -m debias_cl.guess` writes `architectures.json` anew, from the libraries that are installed.
 """
@@ -19,19 +20,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from debias_cl.config import EncoderConfig
-from debias_cl.encoders import SOURCES, Encoder, Stem, build
+from debias_cl.encoders import SOURCES, Stem, build
 from debias_cl.files import write_atomic
 from debias_cl.fitting import Fit, best_fit, expected_weights
 from debias_cl.prefixes import Reading, State, readings
 
 INDEX = Path(__file__).with_name("architectures.json")
 SKETCH = 8
-"""Hashes of an architecture that are kept."""
+"""Smallest hashes of an architecture that are kept."""
 
-BUILT = 6
+FIRST = 4
+"""First weights of an architecture that are kept besides: its stem and its positions."""
+
+BUILT = 8
 """Architectures that are built and compared in full."""
 
 STEMS: tuple[Stem, ...] = ("imagenet", "cifar")
@@ -83,7 +88,11 @@ def nearest(state: State, ways: Sequence[Reading] | None = None) -> Guess | None
     )
     most = max((len(way.state) for way in ways), default=0)
     fitting = [row for _, row in likely if row.weights <= 1.2 * most] or [row for _, row in likely]
-    guesses = [_compared(row, ways) for row in fitting[:BUILT]]
+    guesses: list[Guess] = []
+    for row in fitting[:BUILT]:
+        guesses.append(_compared(row, ways))
+        if guesses[-1].fit.share == 1:  # the largest of the likeliest: smaller ones may lie in it
+            break
     return max(guesses, key=lambda guess: guess.fit.likeness, default=None)
 
 
@@ -99,21 +108,21 @@ def index() -> tuple[Known, ...]:
     return tuple(Known(tuple(names), weights, frozenset(row)) for names, weights, row in rows)
 
 
-def _compared(row: Known, ways: Iterable[Reading]) -> Guess:
-    ways = list(ways)
-    fits = [best_fit(encoder, ways) for encoder in _outlines(row.names[0])]
-    fit = max(fits, key=lambda fit: len(fit.matched))
-    return Guess(row.names[0], fit, row.names[1:])
+def sketch(weights: Mapping[str, Tensor]) -> list[int]:
+    """Return the hashes that are kept of an architecture, sorted."""
+    hashes = [hash_of(key, value.shape) for key, value in weights.items()]
+    return sorted({*hashes[:FIRST], *sorted(hashes)[:SKETCH]})
 
 
-def _outlines(name: str) -> Iterator[Encoder]:
-    """Give the architecture without memory for its weights, with each stem that it may have."""
-    with outlines():
-        for stem in STEMS:
-            encoder = build(EncoderConfig(name), 0, stem)
-            yield encoder
-            if "CIFAR stem" not in encoder.note and stem == "cifar":
-                return
+def _compared(row: Known, ways: Sequence[Reading]) -> Guess:
+    fits: list[Fit] = []
+    for stem in STEMS:
+        with outlines():
+            encoder = build(EncoderConfig(row.names[0]), 0, stem)
+        fits.append(best_fit(encoder, ways))
+        if not fits[-1].other_stem:
+            break
+    return Guess(row.names[0], max(fits, key=lambda fit: len(fit.matched)), row.names[1:])
 
 
 class _NoMemory(TorchFunctionMode):
@@ -150,9 +159,9 @@ def write_index(path: Path = INDEX) -> int:
             except Exception as error:  # whatever a library raises: the others go on
                 print(f"{full}: left out ({type(error).__name__}: {str(error)[:80]})")
                 continue
-            hashes = sorted(hash_of(key, value.shape) for key, value in weights.items())
-            key = (len(weights), *hashes[:SKETCH])
-            rows.setdefault(key, [[], len(weights), hashes[:SKETCH]])[0].append(full)
+            row = sketch(weights)
+            same = tuple(sorted(hash_of(key, value.shape) for key, value in weights.items()))
+            rows.setdefault(same, [[], len(weights), row])[0].append(full)
     lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows.values())
     write_atomic(path, f'{{"architectures":[\n{lines}\n]}}\n')
     return sum(len(row[0]) for row in rows.values())

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from debias_cl.config import ProbeConfig
 from debias_cl.data.contract import Dataset
 from debias_cl.features import own_classifier_predictions
@@ -47,7 +49,7 @@ def judges(
     """Yield the judges of an encoder, the leading one first.
 
     A checkpoint's own classifier leads where its outputs are the label's levels; the probe stands
-    beside it where there is a training split to fit it on.
+    beside it where there is a training split with two label levels to fit it on.
     """
     test = dataset.test_split
     head = own_head(source.encoder, dataset.label, source.classes)
@@ -55,7 +57,7 @@ def judges(
     if head.layer is not None:
         own = lambda features: head_predictions(features, head, test, *positive)  # noqa: E731
         yield Judge(OWN, own, facts=facts)
-        if "train" not in dataset.splits:
+        if not _can_fit(dataset):
             return
 
     def by(config: ProbeConfig) -> Callable[[Features], Predictions]:
@@ -70,3 +72,10 @@ def judges(
     if probe.kind == "logistic" and dataset.split("train").annotations.attributes:
         balanced = by(replace(probe, balanced=True))
         yield Judge("balanced linear probe", balanced, control=True, facts=facts)
+
+
+def _can_fit(dataset: Dataset) -> bool:
+    """Whether the training split has at least two label levels."""
+    train = dataset.splits.get("train")
+    truth = None if train is None else train.annotations.truth
+    return truth is not None and len(np.unique(truth[truth >= 0])) > 1
