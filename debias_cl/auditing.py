@@ -84,7 +84,7 @@ def roles_of(request: TableRequest) -> list[Roles]:
         missing=request.missing,
         positive=request.positive,
         threshold=request.settings.threshold,
-        bins=request.settings.bins,
+        bins=request.settings.ranges,
     )
     return [replace(first, label=label) for label in request.labels or ("",)]
 

@@ -89,6 +89,20 @@ class MetricOptions(Options):
     """Interval of a single rate."""
     permutations: int = field(default=10_000, kw_only=True)
     """Draws of the null distribution of a gap."""
+    reference: Repeated = field(default=(), kw_only=True)
+    """Compare every group, with sign, with a named one (gender=male,race=white), with all rows
+    (overall) or with the others (rest)."""
+    within: str = field(default="", kw_only=True)
+    """Column (site, camera, age) inside whose levels the gaps are read as well."""
+    tolerance: Repeated = field(default=(), kw_only=True)
+    """Read a gap as within, exceeding, or inconclusive by its interval, as
+    demographic_parity_difference=0.05; a ratio's is the smallest. Goes over those of --policy."""
+    reweight: str = field(default="", kw_only=True)
+    """Overall figures for another population as well: train, or a table with the columns label,
+    group, share."""
+    bins: Repeated = field(default=(), kw_only=True)
+    """Read a numeric attribute of a table into ranges, and draw how it goes: age=0,18,30,65 or
+    age=quantiles:4."""
     fail_on: Repeated = field(default=(), kw_only=True)
     """Exit code 1 where this holds: "equalized_odds_difference>0.1" (each attribute),
     "gender:NAME>0.1", "low(NAME)>0.1", "accuracy<0.9", "gender=female:true_positive_rate<0.8", or
@@ -102,14 +116,25 @@ class MetricOptions(Options):
 
     def settings(self) -> Settings:
         """Return the settings of the metrics as asked for."""
+        from debias_cl.data.bins import read_bins
+        from debias_cl.gates.names import check
         from debias_cl.gates.policy import read_policy
-        from debias_cl.metrics import Settings
+        from debias_cl.metrics import Settings, flags
 
+        reference, against = flags.read_reference(flat(self.reference))
+        tolerance = flags.read_tolerance(flat(self.tolerance))
+        for name in tolerance:
+            check(name, "--tolerance", gaps=True)
         return Settings(
             min_group=self.min_group,
             interval=self.interval,
             permutations=self.permutations,
-            tolerance=read_policy(self.policy).tolerance,
+            reference=reference,
+            against=against,
+            within=self.within,
+            tolerance={**read_policy(self.policy).tolerance, **tolerance},
+            reweight=flags.read_reweight(self.reweight),
+            ranges=read_bins(flat(self.bins)),
         )
 
     def rules(self) -> Rules:

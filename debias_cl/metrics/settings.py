@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from debias_cl.data.bins import Bins
 from debias_cl.errors import UsageError
 from debias_cl.metrics.proportions import METHODS, Interval
 
@@ -34,6 +35,7 @@ class Settings:
         reweight: attribute -> {(label level, group level): share of another population}; empty is
             none. The key "" holds shares of whichever attribute has these levels; none of them
             (`TRAINING`) takes the training set's.
+        ranges: numeric attribute -> its ranges, where a table's column is read into them.
     """
 
     min_group: int = 30
@@ -48,6 +50,7 @@ class Settings:
     within: str = ""
     tolerance: Mapping[str, float] = field(default_factory=dict)
     reweight: Mapping[str, Mapping[tuple[str, str], float]] = field(default_factory=dict)
+    ranges: Mapping[str, Bins] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.
@@ -77,5 +80,9 @@ class Settings:
             "reweight": {
                 name: [{"label": y, "group": a, "share": s} for (y, a), s in shares.items()]
                 for name, shares in self.reweight.items()
+            },
+            "ranges": {
+                name: {"edges": list(one.edges), "quantiles": one.quantiles}
+                for name, one in self.ranges.items()
             },
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from debias_cl.errors import UsageError
 from debias_cl.metrics import contrasts, rates
 from debias_cl.metrics.counts import CountTable, Table, count
 from debias_cl.metrics.proportions import Array
@@ -25,9 +26,21 @@ FEW = "fewer than two ranges have rows"
 
 
 def add(document: Value, predictions: Predictions, settings: Settings) -> None:
-    """Add `trends`: for every attribute made of numbers the line of each rate."""
-    trends = {}
-    for column in predictions.annotations.attributes:
+    """Add `trends`: for every attribute made of numbers the line of each rate.
+
+    Raises:
+        UsageError: ranges were asked for of a column that was not read as numbers.
+    """
+    trends, known = {}, predictions.annotations
+    made = [column.name for column in (*known.attributes, *known.strata) if column.numbers]
+    for name in settings.ranges:
+        if name not in made:
+            raise UsageError(
+                f"the column '{name}' was not read as numbers, so it has no ranges",
+                where="--bins",
+                expected="a numeric column of a table of predictions (audit), among --bias-attr",
+            )
+    for column in known.attributes:
         if column.numbers:
             table = count(predictions, (column.name,))
             names = RATES if table.binary else SOME

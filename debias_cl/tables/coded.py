@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from debias_cl.data.bins import ranges
 from debias_cl.data.cells import Cells
-from debias_cl.data.coding import canonical, find_level, levels_of, only_predicted
+from debias_cl.data.coding import canonical, find_level, levels_of, numeric, only_predicted
 from debias_cl.errors import DataError, UsageError, did_you_mean
 from debias_cl.records import (
     MISSING,
@@ -79,18 +80,36 @@ def learn(counted: Counted, roles: Roles) -> Coding:
     place = {level: code for code, level in enumerate(levels)}
     codes = {name: {text: place[mapping[text]] for text in mapping} for name in outcomes}
     columns: dict[str, Column] = {}
-    for name in (*roles.attributes, *((roles.within,) if roles.within else ())):
-        columns[name], codes[name], more = _column(name, counted.keys[name])
+    for name in (*roles.attributes, *roles.strata):
+        made = _ranges if name in roles.bins else _column
+        columns[name], codes[name], more = made(name, counted.keys[name], roles)
         notes += more
     return Coding(levels, positive, source, columns, codes, notes)
 
 
-def _column(name: str, cells: Cells) -> tuple[Column, dict[str, int], tuple[str, ...]]:
+def _column(
+    name: str, cells: Cells, roles: Roles
+) -> tuple[Column, dict[str, int], tuple[str, ...]]:
     levels, mapping, notes = levels_of((name,), cells.counts())
     if not cells.filled().all():
         levels = natural_order({*levels, MISSING})
     place = {level: code for code, level in enumerate(levels)}
     return Column(name, levels), {text: place[mapping[text]] for text in mapping}, notes
+
+
+def _ranges(
+    name: str, cells: Cells, roles: Roles
+) -> tuple[Column, dict[str, int], tuple[str, ...]]:
+    """Return a column of ranges of numbers, and which of them each text lies in."""
+    counts = cells.counts()
+    kinds = Cells((*counts,), np.arange(len(counts), dtype=np.int32))
+    values, notes = numeric(name, kinds)
+    rows = np.array(list(counts.values()), np.int64)
+    empty = not cells.filled().all()
+    if empty:
+        values, rows = np.append(values, np.nan), np.append(rows, 0)
+    column, found = ranges(name, values, rows, roles.bins[name])
+    return column, dict(zip(counts, found.tolist(), strict=False)), notes
 
 
 def _favourable(levels: tuple[str, ...], roles: Roles) -> tuple[tuple[str, ...], str, str]:
@@ -148,7 +167,7 @@ def predictions_of(coding: Coding, counted: Counted, roles: Roles, model: Model)
         groups={name: codes[one.first] for name, codes in groups.items()},
         mass=one.mass,
         persons=None if persons is None else persons[one.first],
-        strata=(coding.columns[roles.within],) if roles.within else (),
+        strata=tuple(coding.columns[name] for name in roles.strata),
     )
     return Predictions(
         annotations,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from debias_cl.errors import UsageError
+from debias_cl.data.bins import Bins
+from debias_cl.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Roles:
         missing: texts that mean "missing" besides the empty cell.
         positive: the favourable level as the user wrote it; "" takes the default.
         threshold: a score of at least this selects, where there is no prediction column.
+        bins: attribute (or strata) -> the ranges that its numbers are read into.
     """
 
     models: tuple[Model, ...]
@@ -52,6 +54,7 @@ class Roles:
     missing: tuple[str, ...] = ()
     positive: str = ""
     threshold: float = 0.5
+    bins: Mapping[str, Bins] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse roles that cannot be.
@@ -68,7 +71,7 @@ class Roles:
             ("--label", self.label),
             *(("--prediction", model.prediction) for model in self.models),
             *(("--bias-attr", name) for name in self.attributes),
-            ("--within", self.within),
+            *(("--within", name) for name in self.strata),
         ]
         seen: dict[str, str] = {}
         for option, name in named:
@@ -77,6 +80,18 @@ class Roles:
                     f"the column '{name}' is named twice", where=f"{seen[name]} and {option}"
                 )
             seen[name] = option
+        absent = [name for name in self.bins if name not in (*self.attributes, self.within)]
+        if absent:
+            raise UsageError(
+                f"'{absent[0]}' is no attribute whose groups are compared",
+                where="--bins",
+                remedy=f"name it in --bias-attr; {did_you_mean(absent[0], self.attributes)}",
+            )
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The column of strata where it is not compared as well."""
+        return (self.within,) if self.within and self.within not in self.attributes else ()
 
     @property
     def keys(self) -> tuple[str, ...]:
