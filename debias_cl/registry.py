@@ -32,6 +32,7 @@ class Registry(Generic[T]):
     def __init__(self, package: str, kind: type[T], word: str) -> None:
         self.package, self.kind, self.word = package, kind, word
         self._plugins: dict[str, T] = {}
+        self._imported: dict[str, T] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all entries, sorted."""
@@ -47,13 +48,15 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """Return the entry of that name; `UsageError` with the nearest names otherwise."""
-        if name in self._plugins:
-            return self._plugins[name]
+        known = self._plugins.get(name, self._imported.get(name))
+        if known is not None:
+            return known
         if name not in self.names():
             raise UsageError(
                 f"there is no {self.word} '{name}'", remedy=did_you_mean(name, self.names())
             )
-        return self._checked(importlib.import_module(f"{self.package}.{name}"), name)
+        module = importlib.import_module(f"{self.package}.{name}")
+        return self._imported.setdefault(name, self._checked(module, name))
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
         for name in self.names():

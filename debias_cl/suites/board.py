@@ -24,7 +24,7 @@ ABOUT = (
     "Percent on the {split} split: mean ± standard deviation over n seeds. Difference to "
     "{baseline} in points, paired by seed, with its 95 % t interval, not adjusted for the number "
     "of methods; Holm p is adjusted for all rows that are compared with the same numbers. "
-    "{baseline}: judged by the {judge}, and for the other probes by the same probe."
+    "{baseline}: under the row's own judge; for a method's own classifier, under the {judge}."
 )
 UNSEEN = "The test split is not looked at here."
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from debias_cl.config import DataConfig, TrainConfig
+from debias_cl.data import DATASETS
 from debias_cl.data.presets import POLICIES
 from debias_cl.errors import DataError, UsageError, did_you_mean
 from debias_cl.resolve import resolve, run_name
@@ -17,7 +18,7 @@ from debias_cl.suites.question import KEYS as QUESTION_KEYS
 from debias_cl.suites.question import Question, read_question
 
 GRIDS = Path(__file__).parent / "grids"
-KEYS = {"title", "says", "part", *QUESTION_KEYS}
+KEYS = {"title", "says", "methods", "part", *QUESTION_KEYS}
 PART_KEYS = {
     *QUESTION_KEYS,
     "name", "says", "datasets", "methods", "seeds", "rho", "views", "preset", "attr",
@@ -128,11 +129,13 @@ def read_suite(name: str) -> Suite:
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"the suite cannot be read: {error}", where=str(path)) from error
     _known(found, KEYS, path)
-    for part in found.get("part", []):
+    shared = {"methods": found["methods"]} if "methods" in found else {}
+    parts = [{**shared, **part} for part in found.get("part", [])]
+    for part in parts:
         _known(part, PART_KEYS, path)
         for key in NEEDED - part.keys():
             raise DataError(f"a part of the suite has no '{key}'", where=str(path))
-    parts, question = found.get("part", []), read_question(found, Question(), path)
+    question = read_question(found, Question(), path)
     return Suite(
         path.stem,
         found.get("title", path.stem),
@@ -186,10 +189,10 @@ def _cells_of_part(
 ) -> Iterator[Cell]:
     methods = list(_methods(part["methods"], choice.methods))
     datasets = [d for d in part["datasets"] if not choice.datasets or d in choice.datasets]
+    data_sets = [(dataset, rho) for dataset in datasets for rho in _rhos(part, dataset, choice)]
     seeds = choice.seeds or part.get("seeds", [0])
-    rhos = choice.rho or part.get("rho", [None])
-    axes = product(seeds, datasets, rhos, part.get("views", [AS_PRESET]), methods)
-    for seed, dataset, rho, views, (method, objective, own) in axes:
+    axes = product(seeds, data_sets, part.get("views", [AS_PRESET]), methods)
+    for seed, (dataset, rho), views, (method, objective, own) in axes:
         data = DataConfig(
             dataset=dataset,
             data_root=data_root,
@@ -210,6 +213,12 @@ def _cells_of_part(
         if views != AS_PRESET:
             config = replace(config, views=_policy(views))
         yield Cell(suite.name, part["name"], method, views, config)
+
+
+def _rhos(part: Mapping[str, Any], dataset: str, choice: Choice) -> Sequence[float | None]:
+    """Return the shares of a part; a choice of shares does not touch data sets without one."""
+    asked = choice.rho if "default_rho" in DATASETS.get(dataset).extra else ()
+    return asked or part.get("rho", [None])
 
 
 def _methods(

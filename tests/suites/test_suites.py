@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from debias_cl.benchmark import main, numbers
-from debias_cl.errors import DataError, UsageError
+from debias_cl.benchmark import main
+from debias_cl.errors import DataError
 from debias_cl.suites.board import Board
 from debias_cl.suites.convergence import reached
-from debias_cl.suites.grid import Cell, Choice, Suite, cells_of, read_suite, share, suites
+from debias_cl.suites.grid import Choice, Suite, cells_of, read_suite
 from debias_cl.suites.leaderboard import to_csv, to_markdown, write_leaderboard
 from debias_cl.suites.paired import holm, paired, spread
 from debias_cl.suites.question import Question
@@ -38,89 +38,6 @@ def results(result: Callable[..., Result]) -> list[Result]:
     """Three methods, three seeds, one failed cell."""
     made = [result(m, seed, v) for m, row in VALUES.items() for seed, v in enumerate(row)]
     return [*made, result("new", 7, None, status="failed", error="no memory", values={}, epochs=[])]
-
-
-def test_every_suite_of_the_package_can_be_read_and_made() -> None:
-    assert {"quick", "evidence"} <= set(suites())
-    for name in suites():
-        suite = read_suite(name)
-        cells = cells_of(suite)
-        assert len({cell.name for cell in cells}) == len(cells)
-        made = {(cell.part, cell.method) for cell in cells}
-        for part in suite.parts:
-            asked = suite.asks(part["name"])
-            places = {part["name"], asked.baseline_from}
-            for baseline in asked.baselines:
-                assert any((place, baseline) in made for place in places), part["name"]
-
-
-def test_the_quick_suite_has_eight_methods_and_two_seeds() -> None:
-    cells = cells_of(read_suite("quick"))
-    assert len({cell.method for cell in cells}) >= 8
-    assert {cell.config.seed for cell in cells} == {0, 1}
-
-
-def test_the_evidence_pairs_methods_by_seed_and_changes_nothing_else() -> None:
-    cells = cells_of(read_suite("evidence"), Choice(parts=("a",)))
-    assert len(cells) == 60
-    for cell in cells:
-        assert cell.config.seed == cell.config.data.seed
-    first = [c for c in cells if c.config.seed == 3 and c.views == "geo"]
-    same = first[0].config
-    assert all(replace(c.config, objective=same.objective) == same for c in first)
-
-
-def test_a_choice_narrows_and_adds() -> None:
-    suite = read_suite("quick")
-    chosen = cells_of(suite, Choice(methods=("contex", "dcl"), seeds=(5,), rho=(0.95,)))
-    assert [(c.method, c.config.seed, c.config.data.rho) for c in chosen] == [
-        ("contex", 5, 0.95),
-        ("dcl", 5, 0.95),
-    ]
-    with pytest.raises(UsageError, match="did you mean 'contex'"):
-        cells_of(suite, Choice(methods=("contexx",)))
-    with pytest.raises(UsageError, match="nothing"):
-        cells_of(suite, Choice(datasets=("celeba",)))
-
-
-def test_shares_part_the_grid() -> None:
-    cells = cells_of(read_suite("evidence"))
-    parts = [share(cells, f"{k}/7") for k in range(1, 8)]
-    assert sorted(c.name for part in parts for c in part) == sorted(c.name for c in cells)
-    for wrong in ("0/2", "3/2", "2", "a/b"):
-        with pytest.raises(UsageError, match="k/K"):
-            share(cells, wrong)
-
-
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        ("title = ", DataError),
-        ("colour = 1", DataError),
-        ("[[part]]\nmethod = 1", DataError),
-        ('[[part]]\nname = "x"', DataError),
-        ('measure = "acuracy"', DataError),
-        ('split = "train"', DataError),
-    ],
-)
-def test_a_suite_that_cannot_be_read_is_refused(
-    tmp_path: Path, text: str, error: type[Exception]
-) -> None:
-    path = tmp_path / "own.toml"
-    path.write_text(text)
-    with pytest.raises(error):
-        read_suite(str(path))
-
-
-def test_an_unknown_suite_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="quick"):
-        read_suite("quik")
-
-
-def test_numbers() -> None:
-    assert numbers("0-2,5") == (0, 1, 2, 5)
-    with pytest.raises(UsageError):
-        numbers("a-b")
 
 
 def test_results_are_read_back_and_damage_is_named(tmp_path: Path, results: list[Result]) -> None:
@@ -269,9 +186,3 @@ def test_a_suite_runs_records_a_failure_and_goes_on(
         capsys.readouterr().out
     )
     assert json.loads(next((tmp_path / "results").rglob("*.json")).read_text())["schema"]
-
-
-def test_a_cell_is_named_by_its_configuration() -> None:
-    first, second = cells_of(read_suite("quick"))[:2]
-    assert first.name != second.name
-    assert Cell(first.suite, "other", "other", first.views, first.config).name == first.name
