@@ -61,7 +61,7 @@ def _sentence(
     attribute, probe = names.attribute(who[0]), PROBES[who[1]]
     ends = between(value, bare_share)
     found = say(
-        f"Within one {names.label}, {probe} reads {attribute} right for ",
+        f"Within {names.one_label}, {probe} reads {attribute} right for ",
         show(value, share),
         *((" (", ends, ")") if ends else ()),
         " of each level; guessing is right for ",

@@ -34,6 +34,12 @@ class Names:
         return clean(str(self.document["label"]["name"] or "Prediction"))
 
     @property
+    def one_label(self) -> str:
+        """What the examples of one label level have: "one digit", "one level of Blond_Hair"."""
+        plain = self.label.isalpha() and self.label.islower()
+        return f"one {self.label}" if plain else f"one level of {self.label}"
+
+    @property
     def positive(self) -> str:
         """The level that counts as favourable, in words."""
         return self.level(self.document["label"]["name"], self.document["label"]["positive"])

@@ -16,6 +16,9 @@ from debias_cl.representation.sample import Limits, Part
 AGREED = 0.9
 """Share of the neighbours that must agree on another label than a suspect's own."""
 
+CHANCE = 1e-3
+"""Largest probability that training rows at random agree as much: else they say nothing."""
+
 LISTED = 100
 """Suspects told in full in the document; all of them are counted."""
 
@@ -139,7 +142,7 @@ def _contradicted(train: Part, rows: Part, k: int, own: Codes | None) -> dict[st
         return {"n": 0, "explained": 0, "of": 0, "listed": [], "ids": []}
     index = _neighbours(train.values, rows.values, k, own)
     other, share = _majority(train.truth[index], len(label.levels))
-    doubted = (other != rows.truth) & (share >= AGREED)
+    doubted = (other != rows.truth) & (share >= AGREED) & _unusual(train, other, share, index)
     explained = doubted & _usual(rows, other)
     order = np.flatnonzero(doubted & ~explained)
     order = order[np.argsort(-share[order], kind="stable")]
@@ -159,6 +162,13 @@ def _contradicted(train: Part, rows: Part, k: int, own: Codes | None) -> dict[st
         "listed": listed,
         "ids": rows.known.ids[order[:NAMED]].tolist(),
     }
+
+
+def _unusual(train: Part, other: Codes, share: Floats, index: Codes) -> Bools:
+    """Return where chance does not give so many neighbours of a label: most rows may have it."""
+    k, common = index.shape[1], np.bincount(train.truth, minlength=int(other.max()) + 1)
+    tail = stats.binom.sf(np.round(share * k) - 1, k, common[other] / len(train))
+    return np.asarray(tail <= CHANCE, np.bool_)
 
 
 def _majority(labels: Codes, levels: int) -> tuple[Codes, Floats]:

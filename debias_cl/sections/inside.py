@@ -27,7 +27,7 @@ def leakage(document: Document, looked: Sequence[Run], place: str) -> list[Table
     binary = any(
         (looked[0].node / "leakage" / name / "linear_auc").number is not None for name in attributes
     )
-    within = f"within one {names.label}"
+    within = f"within {names.one_label}"
     columns = [
         ("linear_balanced_accuracy_within_label", f"Linear, {within}", share_cell),
         ("knn_balanced_accuracy_within_label", f"Neighbours, {within}", share_cell),
@@ -50,8 +50,8 @@ def leakage(document: Document, looked: Sequence[Run], place: str) -> list[Table
     heads.append(Head("Judged", True))
     note = "Share of each level read right, mean over levels (balanced accuracy), by a probe that "
     note += "was fitted on the other half of the rows; the 95% interval counts the rows judged. "
-    note += f"{within.capitalize()}: fitted and judged inside each {names.label}, so that it is "
-    note += "not its echo; then the mean."
+    note += f"{within.capitalize()}: fitted and judged inside each, so that it is "
+    note += "not the label's echo; then the mean."
     caption = "How well the attribute can be read from the features"
     return [_table(place, caption, heads, rows, note, 980)]
 
@@ -153,12 +153,12 @@ def variance(document: Document, looked: Sequence[Run], place: str) -> list[Tabl
         Head(f"{names.label.capitalize()} holds", True),
         Head("Attribute holds", True),
         Head("Both together", True),
-        Head(f"Attribute, within one {names.label}", True),
+        Head(f"Attribute, within {names.one_label}", True),
         Head("Alignment", True),
         Head("Uniformity", True),
     ]
     note = "Shares of the variance of the features between the levels. Alignment: mean squared "
-    note += f"distance of two {names.noun} of one {names.label} on the unit sphere (there are no "
+    note += f"distance of two {names.noun} of {names.one_label} on the unit sphere (there are no "
     note += "views of one picture here). Uniformity: how evenly all are spread; lower is more even."
     return [_table(place, "What the features vary with", heads, rows, note, 760)]
 
@@ -190,7 +190,7 @@ def geometry(document: Document, looked: Sequence[Run], place: str) -> list[Tabl
         Head("Uniformity", True),
         Head(names.noun.capitalize(), True),
     ]
-    note = f"Two {names.noun} of one {names.label}: both inside the group, or one outside of it. "
+    note = f"Two {names.noun} of {names.one_label}: both inside the group, or one outside of it. "
     note += "Where the second is much larger, a label lies in pieces by group."
     caption = f"How close the groups of {clean(looked[0].short)} lie"
     return [_table(place, caption, heads, rows, note, 620, folded="Alignment of each group")]

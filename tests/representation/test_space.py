@@ -136,6 +136,14 @@ def test_what_the_attribute_explains_is_counted_apart(features: Make, look: Look
     assert suspects["test"]["n"] == suspects["train"]["n"] == 0
 
 
+def test_neighbours_of_a_label_that_most_rows_have_say_nothing(features: Make, look: Look) -> None:
+    made = features(label=0.0, levels=2)
+    rare = (np.random.default_rng(1).random(len(made.split)) < 0.04).astype(np.int64)
+    known = replace(made.annotations, truth=rare, alignment={})
+    suspects = look(replace(made, annotations=known))["representation"]["suspects"]
+    assert suspects["train"]["n"] == suspects["test"]["n"] == 0
+
+
 def test_rows_are_subsampled_and_said(features: Make) -> None:
     limits = Limits(train=50, test=40, numbers=60 * 12)
     rows = audit(features(), "test", limits=limits)["representation"]["rows"]
