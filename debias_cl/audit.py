@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from debias_cl.cli import MetricOptions, Repeated, flat, listed, run_command
+from debias_cl.cli import MetricOptions, Repeated, callable_module, flat, listed, run_command
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     return run_command(AuditOptions, audit, "python -m debias_cl.audit", argv)
 
+
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

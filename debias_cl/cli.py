@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import tyro
@@ -174,6 +175,26 @@ def numbers(text: str, flag: str) -> tuple[float, ...]:
 def flat(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     """Return the values of an option that was given several times, each with one or more."""
     return tuple(text for group in groups for text in group)
+
+
+def callable_module(name: str) -> None:
+    """Let a command's module be called as the library function of its name.
+
+    `debias_cl.audit` is the function until somebody imports the module `debias_cl.audit`, which
+    then stands in its place: called, it does the same.
+
+    Args:
+        name: dotted name of the module, which is being imported.
+    """
+    function = name.rpartition(".")[2]
+
+    class Called(ModuleType):
+        def __call__(self, *args: Any, **options: Any) -> Any:
+            from debias_cl import api
+
+            return getattr(api, function)(*args, **options)
+
+    sys.modules[name].__class__ = Called
 
 
 def run_command(

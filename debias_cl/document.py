@@ -206,8 +206,8 @@ def write_report(document: Mapping[str, Any], folder: Path) -> Path:
     return folder / "report.html"
 
 
-def groups_csv(document: Mapping[str, Any]) -> str:
-    """Return the group table as CSV: a row a group, value and interval of every rate.
+def group_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the group table: a row a group, value and interval of every rate.
 
     Without an attribute: a row a label level.
     """
@@ -226,6 +226,12 @@ def groups_csv(document: Mapping[str, Any]) -> str:
                 row |= {f"{name}_high": value["high"], f"{name}_n": value["n"]}
                 row |= {f"{name}_reason": value["reason"]}
         rows.append(row)
+    return rows
+
+
+def groups_csv(document: Mapping[str, Any]) -> str:
+    """Return the group table as CSV."""
+    rows = group_rows(document)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from debias_cl.cli import DataOptions, MetricOptions, Repeated, flat, listed, numbers, run_command
+from debias_cl.cli import (
+    DataOptions,
+    MetricOptions,
+    Repeated,
+    callable_module,
+    flat,
+    listed,
+    numbers,
+    run_command,
+)
 from debias_cl.config import CheckpointConfig
 
 
@@ -117,6 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     return run_command(EvaluateOptions, evaluate, "python -m debias_cl.evaluate", argv)
 
+
+callable_module(__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

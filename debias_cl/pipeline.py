@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
-from debias_cl.config import CheckpointConfig, DataConfig, ProbeConfig, TrainConfig
+from debias_cl.config import DataConfig, ProbeConfig, TrainConfig
 from debias_cl.data import DATASETS
 from debias_cl.data.contract import Dataset
 from debias_cl.data.load import load_dataset
@@ -22,62 +22,21 @@ from debias_cl.distributed import Ranks, processes
 from debias_cl.document import Judged, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
 from debias_cl.features import extract
-from debias_cl.gates import NO_RULES, Rules
 from debias_cl.judges import judges
-from debias_cl.metrics import Settings
 from debias_cl.recolour import Repainted, repainted
 from debias_cl.records import default_positive
 from debias_cl.remedies import Tried, try_all
 from debias_cl.representation import audit, shortcut, with_shortcut
+from debias_cl.request import Evaluated, Request
 from debias_cl.resolve import beside_configs, resolve, resolve_data, run_name
 from debias_cl.runs import Run, newest_finished, provenance
 from debias_cl.sections.terminal import summary
-from debias_cl.sources import Source, from_checkpoint, from_run
+from debias_cl.sources import Source, from_checkpoint, from_module, from_run, side_of
 from debias_cl.training import pick_device, train_all, with_device
 
+__all__ = ["Evaluated", "Request", "console", "evaluate", "evaluated"]
+
 console = Console()
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `evaluate` was asked for; "" and None mean the default."""
-
-    data: DataConfig = field(default_factory=DataConfig)
-    run: str = ""
-    checkpoint: str = ""
-    arch: str = ""
-    image_size: int = 0
-    loading: CheckpointConfig = field(default_factory=CheckpointConfig)
-    """How the checkpoint is read, besides."""
-    objective: str = "contex"
-    preset: str = "auto"
-    beside: tuple[str, ...] | None = None
-    """Objectives or run folders; None is the preset's; () and ("none",) are none."""
-    probe: Literal["logistic", "sgd", "knn", "dfr"] = "logistic"
-    seed: int = 0
-    device: str = "auto"
-    out: str = "reports"
-    runs: str = "runs"
-    overrides: tuple[str, ...] = ()
-    settings: Settings = field(default_factory=Settings)
-    remedies: bool = True
-    """Whether what could help is tried on the audited encoder's features."""
-    representation: bool = True
-    """Whether features are looked at before a label is predicted from them."""
-    rules: Rules = NO_RULES
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """A finished report.
-
-    Attributes:
-        report: path of report.html.
-        document: content of metrics.json; None in a process that is not the first one.
-    """
-
-    report: Path
-    document: Mapping[str, Any] | None
 
 
 def evaluate(request: Request) -> Path:
@@ -123,9 +82,7 @@ def _report(
     document = assemble(
         audited,
         beside,
-        dataset=describe_dataset(
-            dataset, DATASETS.get(dataset.name), Path(request.data.manifest).name
-        ),
+        dataset=_described(dataset, request),
         provenance={**facts, "seed": audited.encoder.get("seed"), "wall_seconds": seconds},
         settings=request.settings,
         rules=request.rules,
@@ -134,6 +91,14 @@ def _report(
     console.print(summary(document))
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     return document
+
+
+def _described(dataset: Dataset, request: Request) -> dict[str, Any]:
+    """Return the `dataset` object; data in memory that no registry knows are the user's own."""
+    if dataset.name in DATASETS.names():
+        title = Path(request.data.manifest).name
+        return describe_dataset(dataset, DATASETS.get(dataset.name), title)
+    return describe_dataset(dataset, DATASETS.get("manifest"), dataset.name)
 
 
 def _report_name(source: Source, request: Request) -> str:
@@ -152,6 +117,9 @@ def _report_name(source: Source, request: Request) -> str:
 def _sources(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[Source]]:
     """Return the data and the encoders to judge, the audited one first."""
     device = ranks.device(kind)
+    if request.network is not None or request.loaded is not None:
+        dataset = request.loaded or load_dataset(resolve_data(request.data))
+        return dataset, [_in_memory(request, dataset, device)]
     if not request.checkpoint:
         dataset, runs = _runs(request, kind, ranks)
         return dataset, [from_run(run, dataset, device) for run in runs]
@@ -166,6 +134,16 @@ def _sources(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[S
     with ranks.in_turn():
         dataset = load_dataset(data)
     return dataset, [source, *(from_run(run, dataset, device) for run in others)]
+
+
+def _in_memory(request: Request, dataset: Dataset, device: str) -> Source:
+    """Return the encoder to judge on pictures that are loaded already."""
+    if request.network is not None:
+        return from_module(request.network, dataset, device, request.loading)
+    if request.run:
+        return from_run(Run.open(Path(request.run)), dataset, device)
+    side = request.image_size or side_of(dataset)
+    return from_checkpoint(request.checkpoint, request.arch, side, device, request.loading)
 
 
 def _runs(request: Request, kind: str, ranks: Ranks) -> tuple[Dataset, list[Run]]:

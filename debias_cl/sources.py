@@ -16,6 +16,7 @@ from debias_cl.data.views import Views
 from debias_cl.encoders import Encoder, build
 from debias_cl.errors import UsageError
 from debias_cl.fit import load_finished
+from debias_cl.foreign import encoder_of
 from debias_cl.hub import is_hub
 from debias_cl.loaded import LoadReport
 from debias_cl.losses import OBJECTIVES
@@ -140,6 +141,54 @@ def from_checkpoint(
         said=(*loaded.sentences(), pictures.sentence()),
         classes=options.classes,
     )
+
+
+def from_module(
+    network: nn.Module, dataset: Dataset, device: str, options: CheckpointConfig | None = None
+) -> Source:
+    """Take a network in memory: its outputs are the features, or the logits of the label's levels.
+
+    Its pictures are normalised by the data set's own statistics unless `options` has others.
+
+    Args:
+        network: takes (n, 3, H, W) float32 pictures; it is put on `device`, in evaluation mode.
+        dataset: whose pictures it will see, in their size.
+        device: where the network is put.
+        options: mean, std, outputs and classes.
+
+    Raises:
+        CheckpointError: it cannot be run on such pictures.
+    """
+    options = options or CheckpointConfig()
+    side = side_of(dataset)
+    name = type(network).__name__
+    encoder = network
+    if not isinstance(encoder, Encoder):
+        encoder = encoder_of(network.to("cpu"), name, side, options.outputs)
+    mean, std = options.mean or dataset.mean, options.std or dataset.std
+    told = {"name": name, "objective": None, "architecture": encoder.architecture}
+    unknown = ("run", "checkpoint", "seed", "views", "epochs", "preset", "settings")
+    return Source(
+        name=name,
+        encoder=_ready(encoder, device),
+        objective=None,
+        views=Views(ViewsConfig(), mean, std),
+        image_size=side,
+        device=device,
+        description={
+            **told,
+            **dict.fromkeys(unknown),
+            "source": "module",
+            "parameters": _size(encoder),
+            "note": encoder.note,
+        },
+        classes=options.classes,
+    )
+
+
+def side_of(dataset: Dataset) -> int:
+    """Return the height of the pictures of a data set in pixels."""
+    return int(next(iter(dataset.splits.values())).images.shape[1])
 
 
 def _described(path: str, encoder: Encoder, loaded: LoadReport, pictures: Recipe) -> dict[str, Any]:

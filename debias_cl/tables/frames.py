@@ -68,7 +68,7 @@ def is_array(data: Any) -> bool:
     """Return whether this is one column of values rather than a frame or a mapping."""
     if isinstance(data, list | tuple):
         return True
-    if isinstance(data, str | bytes | Mapping) or hasattr(data, "columns"):
+    if isinstance(data, str | bytes | Mapping) or hasattr(type(data), "columns"):
         return False
     plain = not (isinstance(data, np.ndarray) and data.dtype.names)
     return plain and hasattr(data, "__array__") and np.ndim(data) == 1
@@ -87,9 +87,10 @@ def _of_arrays(data: Mapping[Any, Any], missing: Sequence[str], source: str) -> 
 
 def _column(name: str, values: Any) -> npt.NDArray[Any]:
     """Return one column as an array; the index of a pandas Series plays no part."""
-    if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(object).filled(None)
-    found = np.asarray(values)
+    found: npt.NDArray[Any] = np.asarray(values)
+    if np.ma.is_masked(values):
+        found = found.astype(object)
+        found[np.ma.getmaskarray(values)] = None
     if found.ndim != 1:
         raise DataError(
             f"the column '{name}' has {found.ndim} dimensions", expected="one value a row"
