@@ -120,6 +120,17 @@ def decimals(value: float) -> str:
     return signed(f"{value:.3f}")
 
 
+def score(value: float) -> str:
+    """Return a score in [0, 1] with three decimals; never 0.000 or 1.000 of something else.
+
+    >>> score(0.982), score(0.0002), score(0.99996), score(1.0)
+    ('0.982', '<0.001', '>0.999', '1.000')
+    """
+    if 0 < value < 0.0005:
+        return "<0.001"
+    return ">0.999" if 0.9995 <= value < 1 else decimals(value)
+
+
 def signed(text: str) -> str:
     """Return a formatted number with a real minus sign, and without one on zero."""
     if text.startswith("-") and not text.strip("-0."):

@@ -199,8 +199,8 @@ def test_scores_that_are_no_probabilities_have_an_auc_alone(make: Build) -> None
 def test_without_labels_scores_have_a_mean_alone(make: Build) -> None:
     document = measure(with_scores(make, None, [0.1, 0.9, 0.4, 0.6], {"g": list("aabb")}), QUICK)
     assert document["overall"]["mean_score"]["value"] == pytest.approx(0.5)
-    assert document["overall"]["auc"]["reason"] == "no labels given"
-    assert document["disparities"]["g"]["auc_difference"]["reason"] == "no labels given"
+    assert document["overall"]["auc"]["reason"].endswith("no labels given")
+    assert document["disparities"]["g"]["auc_difference"]["reason"].endswith("no labels given")
     assert document["disparities"]["g"]["mean_score_difference"]["value"] == 0
     assert document["threshold_sweep"]["groups"][0]["selection_rate"]["value"][0] == 1
 

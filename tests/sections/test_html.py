@@ -33,6 +33,7 @@ FORMS = (
     text.n_equals,
     text.of_hundred,
     text.decimals,
+    text.score,
     lambda value: f"{value:g}",
     lambda value: f"{value:.2g}",
 )
