@@ -208,6 +208,7 @@ def evaluate(
         probe=probe,
         representation=representation,
         remedies=remedies,
+        images=False,  # an Audit keeps numbers; pictures are the command's
         seed=seed,
         device=device,
         settings=_with_tolerance(settings or Settings(), asked),

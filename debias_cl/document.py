@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,8 @@ class Judged:
         predictions: one row a test example.
         training: lines of the run's log; empty for a checkpoint.
         remedies: what was tried on its features; empty where nothing was.
+        mistakes: the `mistakes` object of the document; empty where none are shown.
+        pictures: picture -> `data:` address of those that `mistakes` names.
         paired: the same predictions in entries that every judged model shares, where each model's
             own entries differ (scores counted in bins); None: `predictions` has the same entries.
         inside: `leakage` and `representation`: what its features hold; empty where nobody looked.
@@ -48,6 +51,8 @@ class Judged:
     predictions: Predictions
     training: Sequence[Mapping[str, Any]] = ()
     remedies: Sequence[Tried] = ()
+    mistakes: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, str] = field(default_factory=dict)
     paired: Predictions | None = None
     inside: Mapping[str, Any] = field(default_factory=dict)
 
@@ -151,6 +156,8 @@ def assemble(
         "provenance": dict(provenance),
         "settings": settings.to_dict(),
     }
+    if audited.mistakes:
+        document["mistakes"] = dict(audited.mistakes)
     if audited.remedies:
         document["remedies"] = _remedies(audited, settings)
     document["findings"] = [one.to_dict() for one in run_checks(document, settings.thresholds)]
@@ -197,12 +204,34 @@ def _remedies(audited: Judged, settings: Settings) -> dict[str, Any]:
     return {"attribute": attribute, "tried": tried}
 
 
-def write_report(document: Mapping[str, Any], folder: Path) -> Path:
-    """Write metrics.json, groups.csv and report.html, in this order; return the report's path."""
+PICTURES = "pictures.json"
+"""Beside metrics.json: the pictures of section 9, where a report shows any."""
+
+
+def write_report(
+    document: Mapping[str, Any], folder: Path, pictures: Mapping[str, str] | None = None
+) -> Path:
+    """Write metrics.json, groups.csv, the pictures and report.html, in this order.
+
+    Args:
+        document: as `assemble` returns it.
+        folder: made where it is not there.
+        pictures: picture -> `data:` address; None takes those that the folder has.
+
+    Returns:
+        The report's path.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "metrics.json", to_json(document))
     write_atomic(folder / "groups.csv", groups_csv(document))
-    write_atomic(folder / "report.html", render(document))
+    kept = folder / PICTURES
+    if pictures:
+        write_atomic(kept, to_json(pictures))
+    elif pictures is not None:
+        kept.unlink(missing_ok=True)  # those of an earlier report
+    elif kept.exists():
+        pictures = json.loads(kept.read_text(encoding="utf-8"))
+    write_atomic(folder / "report.html", render(document, pictures or {}))
     return folder / "report.html"
 
 

@@ -74,6 +74,9 @@ class EvaluateOptions(DataOptions, MetricOptions):
     representation: bool = field(default=True, kw_only=True)
     """Look at the features before a label is predicted, for section 7, and paint test pictures anew
     where the data can; --no-representation leaves it out."""
+    images: bool = field(default=True, kw_only=True)
+    """Show pictures of the most confident mistakes; --no-images leaves them out (faces are personal
+    data)."""
     remedies: bool = field(default=True, kw_only=True)
     """Try other last layers and thresholds on the same features, for section 10; --no-remedies
     leaves them out."""
@@ -116,6 +119,7 @@ def evaluate(options: EvaluateOptions) -> int:
             settings=options.settings(),
             rules=options.rules(),
             representation=options.representation,
+            images=options.images,
             remedies=options.remedies,
         )
     ).document

@@ -23,9 +23,10 @@ from debias_cl.document import Judged, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
 from debias_cl.features import extract
 from debias_cl.judges import judges
+from debias_cl.mistakes import mistakes, pictures
 from debias_cl.recolour import Repainted, repainted
-from debias_cl.records import default_positive
-from debias_cl.remedies import Tried, try_all
+from debias_cl.records import Features, default_positive
+from debias_cl.remedies import try_all
 from debias_cl.representation import audit, shortcut, with_shortcut
 from debias_cl.request import Evaluated, Request
 from debias_cl.resolve import beside_configs, resolve, resolve_data, run_name
@@ -87,7 +88,7 @@ def _report(
         settings=request.settings,
         rules=request.rules,
     )
-    report = write_report(document, folder)
+    report = write_report(document, folder, audited.pictures)
     console.print(summary(document))
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
     return document
@@ -268,27 +269,29 @@ def _judge(
             predictions, codes = painted.parted(predictions)
             follows = shortcut(painted.known, painted.attribute, codes, painted.of)
         predictions.save(folder / f"predictions{stem}{tail}.parquet")
-        tried: tuple[Tried, ...] = ()
-        if main and request.remedies and not place and _can_try(dataset):
-            tried = tuple(try_all(features, dataset.test_split, positive, request.seed))
         facts = {**(judge.facts or {}), "judge": judge.name, "control": judge.control}
-        yield Judged(
-            {**source.description, **facts},
-            predictions,
-            source.training,
-            tried,
-            inside=with_shortcut(inside if not place else {}, follows),
-        )
+        held = with_shortcut(inside if not place else {}, follows)
+        one = Judged({**source.description, **facts}, predictions, source.training, inside=held)
+        yield _looked_into(one, features, dataset, request) if main and not place else one
 
 
 def _painted(source: Source, dataset: Dataset, ranks: Ranks) -> Repainted | None:
     return repainted(source.encoder, dataset, source.views, source.device, ranks)
 
 
-def _can_try(dataset: Dataset) -> bool:
-    """Whether other last layers can be fitted and compared between groups."""
+def _looked_into(judged: Judged, features: Features, dataset: Dataset, request: Request) -> Judged:
+    """Return the audited encoder with what could help, and its mistakes in pictures."""
     train = dataset.splits.get("train")
-    return train is not None and bool(train.annotations.attributes)
+    if train is None:  # nothing to fit on, and no neighbours to show
+        return judged
+    made, split = judged.predictions, dataset.test_split
+    if request.remedies and train.annotations.attributes:
+        positive = made.positive, made.positive_source
+        judged = replace(judged, remedies=tuple(try_all(features, split, positive, request.seed)))
+    if request.images:
+        found = mistakes(features, made, split, request.settings.min_group)
+        judged = replace(judged, mistakes=found, pictures=pictures(found, dataset))
+    return judged
 
 
 def _positive(dataset: Dataset, request: Request) -> tuple[str, str]:

@@ -37,6 +37,8 @@ class Request:
     runs: str = "runs"
     overrides: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    images: bool = True
+    """Whether the report shows pictures of the most confident mistakes."""
     remedies: bool = True
     """Whether what could help is tried on the audited encoder's features."""
     representation: bool = True

@@ -37,6 +37,7 @@ LAYERS = (
         "dfr",
         "probe",
         "remedies",
+        "mistakes",
     ),
     ("optim", "step", "fit", "features"),
     ("recolour",),

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from debias_cl.checks.text import clean, n_equals
 from debias_cl.sections import SECTIONS
 from debias_cl.sections.contract import Document, SectionSpec
+from debias_cl.sections.mistakes import PICTURES
 from debias_cl.sections.numbers import html
 from debias_cl.sections.tokens import style
 from debias_cl.sections.verdict import subject, title
@@ -34,14 +35,16 @@ class Shown:
     issues: int
 
 
-def render(document: Document) -> str:
+def render(document: Document, pictures: Mapping[str, str] = {}) -> str:
     """Return the report as self-contained HTML.
 
     Equal documents give equal bytes; nothing in the file makes a request.
 
     Args:
         document: content of metrics.json, complete.
+        pictures: picture -> `data:` address of those that section 9 names.
     """
+    document = {**document, PICTURES: pictures}
     specs = sorted((spec for _, spec in SECTIONS), key=lambda spec: spec.number)
     shown = [_section(spec, document) for spec in specs]
     return page("Bias report", title(document), subject(document), shown)

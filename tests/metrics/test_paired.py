@@ -82,7 +82,9 @@ def test_different_examples_or_truth_are_refused(pair: tuple[Predictions, Predic
 
 def test_without_labels_or_alignment(make: Build, pair: tuple[Predictions, Predictions]) -> None:
     bare = make(None, list("0101"), {"g": list("aabb")})
-    assert {v["reason"] for v in compare(bare, bare).values()} == {"not applicable: no labels given"}
+    assert {v["reason"] for v in compare(bare, bare).values()} == {
+        "not applicable: no labels given"
+    }
     plain = [replace(p, annotations=replace(p.annotations, alignment={})) for p in pair]
     found = compare(plain[0], plain[1])
     assert found["unbiased_accuracy"]["value"] is not None
