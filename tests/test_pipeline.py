@@ -163,12 +163,27 @@ def test_evaluating_again_trains_nothing(
             run=str(run.folder),
             device="cpu",
             out=str(shortcut["folder"].parent / "again"),
+            representation=False,
         )
     )
     again = json.loads((report.parent / "metrics.json").read_text())
     assert run.weights.stat().st_mtime_ns == before
     assert again["overall"] == shortcut["overall"]
     assert again["disparities"] == shortcut["disparities"]
+    assert again["representation"] is None and again["leakage"] == {}
+
+
+def test_the_features_are_looked_at(shortcut: dict[str, Any], balanced: dict[str, Any]) -> None:
+    for document in (shortcut, balanced):
+        leakage = document["leakage"]["colour"]
+        # The background is loud: both see it. Only one relies on it.
+        assert leakage["linear_balanced_accuracy_within_label"]["value"] > 0.95
+        assert leakage["linear_shuffled_within_label"]["value"] == pytest.approx(0.5, abs=0.15)
+    near = shortcut["representation"]["neighbours"]["attributes"]["colour"]
+    assert near["conflicting"]["attribute"]["value"] > near["conflicting"]["label"]["value"]
+    assert outcomes(shortcut)["attribute-readable"] == "note"
+    assert outcomes(shortcut)["same-pictures"] == "passed"
+    assert shortcut["dataset"]["duplicates"]["compared"]["test"] == 400
 
 
 def test_missing_data_leaves_no_run_behind(tmp_path: Path) -> None:

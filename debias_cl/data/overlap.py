@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from debias_cl.data.contract import Dataset, LabelledImages
-from debias_cl.records import Annotations, Codes
+from debias_cl.records import Annotations, Codes, Texts
 
 LISTED = 20
 """Pairs named in the document; all of them are counted."""
@@ -57,7 +57,7 @@ def _groups(splits: list[LabelledImages]) -> list[Codes]:
     if alike.any():
         whole = np.concatenate(
             [
-                _digests(split.images, rows)
+                _digests(split.images, np.flatnonzero(rows))
                 for split, rows in zip(splits, np.split(alike, ends), strict=True)
             ]
         )
@@ -66,21 +66,24 @@ def _groups(splits: list[LabelledImages]) -> list[Codes]:
     return np.split(codes, ends)
 
 
-def _glances(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.void]:
-    """Return the bytes of three rows of each large picture, of all rows of a small one.
+def _glances(images: npt.NDArray[np.uint8]) -> Texts:
+    """Return a digest of three rows of each large picture, of all rows of a small one.
 
     Unequal glances are unequal pictures, and most pictures of a large set are read no further.
     """
     height = images.shape[1]
-    small = images[0].nbytes <= GLANCE_BYTES if len(images) else True
+    small = not len(images) or images[0].nbytes <= GLANCE_BYTES
     rows = slice(None) if small else [height // 4, height // 2, 3 * height // 4]
-    seen = np.ascontiguousarray(images[:, rows]).reshape(len(images), -1)
-    return seen.view(np.dtype((np.void, seen.shape[1]))).ravel()
+    return _digests(images, np.arange(len(images)), rows)
 
 
-def _digests(images: npt.NDArray[np.uint8], rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bytes_]:
-    found = [hashlib.sha256(images[row].tobytes()).hexdigest() for row in np.flatnonzero(rows)]
-    return np.array(found, dtype="S64")
+def _digests(images: npt.NDArray[np.uint8], which: Codes, rows: Any = slice(None)) -> Texts:
+    """Return a digest of some rows of pixels of some pictures; one picture at a time is read."""
+    found = [
+        hashlib.blake2b(images[place][rows].tobytes(), digest_size=16).hexdigest()
+        for place in which
+    ]
+    return np.array(found, dtype="U32")
 
 
 def _shared(dataset: Dataset, groups: dict[str, Codes], first: str, second: str) -> dict[str, Any]:

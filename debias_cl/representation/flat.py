@@ -12,10 +12,15 @@ DECIMALS = 3
 """Of the coordinates, which run from -1 to 1: finer than a pixel of any drawing."""
 
 
+WITHIN = 0.99
+"""Share of the points that set the frame; those beyond it stand at its edge."""
+
+
 def flat(test: Part, limits: Limits, seed: int) -> dict[str, Any] | None:
     """Return the points of the map, their levels and the share of variance that it shows.
 
-    The components are those of all rows given; the points are a seeded subsample of them.
+    The components are those of all rows given; the points are a seeded subsample of them. The few
+    that lie far out stand at the edge, so that they do not shrink all others.
 
     Returns:
         `x`, `y` in [-1, 1], `codes` (column -> codes into its levels), `explained` (two shares)
@@ -31,7 +36,8 @@ def flat(test: Part, limits: Limits, seed: int) -> dict[str, Any] | None:
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])  # one of two mirror images
     scores = centred @ axes
     rows = some(np.arange(len(values)), limits.points, seed)
-    places = scores[rows] / np.abs(scores[rows]).max(axis=0, initial=1e-12)
+    reach = np.quantile(np.abs(scores[rows]), WITHIN, axis=0)
+    places = np.clip(scores[rows] / np.maximum(reach, 1e-12), -1, 1)
     label = test.known.label
     codes = {} if label is None else {label.name: test.truth[rows].tolist()}
     codes |= {name: known[rows].tolist() for name, known in test.known.groups.items()}

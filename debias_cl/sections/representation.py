@@ -44,6 +44,7 @@ def context(document: Document) -> Mapping[str, Any] | str:
         "painted": further,
         "figures": _maps(document, looked, made),
         "most": MOST,
+        "folded": any(len(column["levels"]) > MOST for column in _columns(document)),
     }
 
 
@@ -66,8 +67,7 @@ def _rows(document: Document, run: Run) -> Any:
 def _maps(document: Document, looked: Sequence[Run], tables: Sequence[Table]) -> list[Figure]:
     """Return the maps of the first encoders, by label and by attribute."""
     found: list[Figure] = []
-    columns = [document["label"], *document.get("attributes", ())]
-    single = [column for column in columns if not column.get("of")][:MAPPED]
+    single = _columns(document)
     for run, series in zip(looked[:COMPARED], SERIES, strict=False):
         drawn = run.node / "representation" / "map"
         for column in single if drawn.value and tables else ():
@@ -75,6 +75,12 @@ def _maps(document: Document, looked: Sequence[Run], tables: Sequence[Table]) ->
                 place = len(found) + 1
                 found.append(_map(document, run, column, series, place, _nearest(tables)))
     return found
+
+
+def _columns(document: Document) -> list[Mapping[str, Any]]:
+    """Return the label and the first attributes, by which maps are drawn."""
+    columns = [document["label"], *(document.get("attributes") or ())]
+    return [column for column in columns if not column.get("of")][:MAPPED]
 
 
 def _nearest(tables: Sequence[Table]) -> Table:
