@@ -34,7 +34,9 @@ def connected(url: str, table: str, files: Sequence[str] = ()) -> BackendSource:
     engine = engine_of(url)
     if files:
         try:
-            return BackendSource(", ".join(files), engine.read_parquet(list(files)))
+            # Not every engine takes a list; each takes a pattern.
+            rows = engine.read_parquet(files[0] if len(files) == 1 else list(files))
+            return BackendSource(", ".join(files), rows)
         except Exception as error:  # every engine raises its own kind
             raise DataError(f"the files cannot be read: {_first(error)}", where=url) from error
     schema, _, name = table.rpartition(".")
