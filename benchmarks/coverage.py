@@ -259,6 +259,7 @@ STUDIES: dict[str, Study] = {
     "two models": pairs,
     "extremes": bounds,
     "p-values": p_values,
+    "AUC": coverage_designs.areas,
     "persons": coverage_designs.persons,
     "differences of persons": coverage_designs.differences_of_persons,
     "weights": coverage_designs.weights,

@@ -1,21 +1,24 @@
-"""Coverage where rows are not independent or not alike: persons with several pictures, weights.
+"""Coverage of scores, and where rows are not independent or not alike: persons, weights.
 
-A study for `coverage.py`. Replicates stand as the groups of one count table, so that the package's
+Studies for `coverage.py`. Replicates stand as the groups of one count table, so that the package's
 own path from rows to intervals is what is measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from debias_cl.metrics import Settings, measure
+from debias_cl.metrics import Settings, auc, measure
 from debias_cl.metrics.combinations import difference
 from debias_cl.metrics.counts import CountTable, count
 from debias_cl.metrics.rates import counts_of, group_values
+from debias_cl.metrics.scored import part, scored
 from debias_cl.records import Annotations, Column, Mass, Predictions
 
 Array = npt.NDArray[Any]
@@ -135,3 +138,25 @@ def shuffled_persons(replicates: int, rng: np.random.Generator) -> Iterator[dict
             "size": {f"{a:g}": float((values <= a).mean()) for a in (0.01, 0.05, 0.1)},
             "replicates": len(values),
         }
+
+
+def areas(replicates: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """The AUC of one group: normal scores whose classes lie apart by d, AUC = Phi(d / sqrt 2)."""
+    for positives, negatives in ((20, 20), (50, 50), (200, 200), (20, 2000)):
+        for area in (0.6, 0.8, 0.95, 0.99):
+            apart = float(special.ndtri(area)) * 2**0.5
+            sizes = np.array([positives, negatives])
+            truth = np.tile(np.repeat([1, 0], sizes), replicates)
+            score = rng.normal(0, 1, len(truth)) + apart * truth
+            group = np.repeat(np.arange(replicates), sizes.sum())
+            made = predictions(group, score > apart / 2, None, None)
+            known = replace(made.annotations, truth=truth)
+            found = scored(replace(made, annotations=known, scores=score))
+            assert found is not None
+            low, high = auc.areas(part(found, group[found.entry], replicates)).limits()
+            yield {
+                "setting": f"{positives} positives, {negatives} negatives, AUC {area:g}",
+                "coverage": float(((low <= area) & (area <= high)).mean()),
+                "width": float((high - low).mean()),
+                "replicates": replicates,
+            }
