@@ -73,7 +73,7 @@ def _levels(document: Document, run: Run, place: str) -> Table:
     labels = [str(level) for level in document["label"]["levels"]]
     counted = labels if len(labels) <= LEVELS else []
     usual = (found / "levels" / 0 / "usual").value is not None
-    rows = [_level(names, level, counted, usual=usual) for level in found / "levels"]
+    rows = [_level(names, attribute, level, counted, usual=usual) for level in found / "levels"]
     heads = [
         Head(attribute.capitalize()),
         Head("Prediction changes", True),
@@ -96,14 +96,13 @@ def _levels(document: Document, run: Run, place: str) -> Table:
     )
 
 
-def _level(names: Names, level: Node, counted: Sequence[str], *, usual: bool) -> list[Cell]:
-    pointer = (level / "level").value
-    label = (level / "usual_label").value
-    shown = names.document["label"]["name"]
-    small = f"usual: {names.bare(str(shown), str(label))}" if label is not None else ""
-    attribute = names.document["representation"]["shortcut"]["attribute"]
+def _level(
+    names: Names, attribute: str, level: Node, counted: Sequence[str], *, usual: bool
+) -> list[Cell]:
+    label, own = (level / "usual_label").value, str(names.document["label"]["name"])
+    small = f"usual: {names.bare(own, str(label))}" if label is not None else ""
     return [
-        row_head(names.bare(attribute, str(pointer)), small),
+        row_head(names.bare(attribute, str((level / "level").value)), small),
         share_cell(level / "changed"),
         *([share_cell(level / "usual")] if usual else []),
         share_cell(level / "accuracy"),
