@@ -18,7 +18,8 @@ class BenchmarkOptions(Options):
     """
 
     suite: str = field(default="quick", kw_only=True)
-    """quick, distortion, standard, evidence, or the path of a TOML file of your own."""
+    """quick, distortion, standard, evidence, or the path of a TOML file of your own; all with
+    --draw."""
     methods: str = field(default="", kw_only=True)
     """Objectives or method names of the suite, with commas. Default: the suite's."""
     datasets: str = field(default="", kw_only=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from debias_cl.cli import listed
 from debias_cl.errors import UsageError, did_you_mean
-from debias_cl.suites.grid import Choice, Suite, cells_of, read_suite, share
+from debias_cl.suites.grid import Choice, Suite, cells_of, read_suite, share, suites
 from debias_cl.suites.leaderboard import write_leaderboard
 from debias_cl.suites.results import load_all
 from debias_cl.suites.schedule import Plan, default_jobs, duration, run
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from debias_cl.benchmark import BenchmarkOptions
 
 console = Console()
+ALL = "all"
 
 
 def benchmark(options: BenchmarkOptions) -> int:
     """Run a suite as asked for and return the exit code: 1 where a cell failed."""
+    if options.suite == ALL:
+        return _draw_all(options)
     suite = read_suite(options.suite).comparing(_baselines(options))
     if options.draw:
         draw(suite, Path(options.results), Path(options.out))
@@ -35,6 +38,15 @@ def benchmark(options: BenchmarkOptions) -> int:
     draw(suite, Path(options.results), Path(options.out))
     failed = [result for result in found if result.status == "failed"]
     return 1 if failed else 0
+
+
+def _draw_all(options: BenchmarkOptions) -> int:
+    """Draw the leaderboards of all suites of the package that have results."""
+    if not options.draw:
+        raise UsageError(f"--suite {ALL} only draws", remedy="give --draw with it, or one suite")
+    for name in suites():
+        draw(read_suite(name), Path(options.results), Path(options.out))
+    return 0
 
 
 def draw(suite: Suite, results: Path, out: Path) -> None:

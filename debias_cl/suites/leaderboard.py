@@ -9,7 +9,7 @@ from pathlib import Path
 
 from debias_cl.checks.text import DASH
 from debias_cl.files import write_atomic
-from debias_cl.suites import published_table
+from debias_cl.suites import convergence_table, published_table
 from debias_cl.suites.board import Board, about, boards_of, failures, heads, texts
 from debias_cl.suites.grid import Suite
 from debias_cl.suites.page import to_html
@@ -19,7 +19,7 @@ from debias_cl.suites.table import Row, Setting
 
 
 def write_leaderboard(results: Sequence[Result], suite: Suite, folder: Path) -> Path:
-    """Write `leaderboard.html`, `.md`, `.csv` and `.tex`, and return the path of the first.
+    """Write `leaderboard.html`, `.md`, `.csv`, `.tex` and `convergence.csv`; return the first.
 
     Args:
         results: of this suite; failed ones are counted and listed.
@@ -28,6 +28,7 @@ def write_leaderboard(results: Sequence[Result], suite: Suite, folder: Path) -> 
     """
     boards = boards_of(results, suite)
     write_atomic(folder / "leaderboard.csv", to_csv(boards))
+    write_atomic(folder / "convergence.csv", convergence_table.to_csv(boards))
     write_atomic(folder / "leaderboard.md", to_markdown(boards, suite, results))
     write_atomic(folder / "leaderboard.tex", to_latex(boards, suite))
     path = folder / "leaderboard.html"
@@ -76,6 +77,7 @@ def to_markdown(boards: Sequence[Board], suite: Suite, results: Sequence[Result]
         lines += [_line(names), _line(["---"] * 2 + ["---:"] * (len(names) - 2))]
         lines += [_line(texts(row, board)) for row in board.rows]
         lines += ["", *published_table.markdown(board, _line)]
+    lines += convergence_table.markdown(convergence_table.raced(boards), _line)
     lines += [published_table.told(boards), ""]
     lines += [f"Failed: {text}" for text in failures(results)]
     return "\n".join(lines).rstrip() + "\n"

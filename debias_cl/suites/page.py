@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -12,7 +12,7 @@ from debias_cl.sections.figures import Figure
 from debias_cl.sections.html import Shown, fill, page
 from debias_cl.sections.numbers import key, plain
 from debias_cl.sections.table import Cell, Head, Table, letter, row_head
-from debias_cl.suites import convergence, published_table
+from debias_cl.suites import convergence, convergence_table, published_table
 from debias_cl.suites.board import (
     WORDS,
     Board,
@@ -23,13 +23,12 @@ from debias_cl.suites.board import (
     seeds_text,
     spread_text,
 )
+from debias_cl.suites.convergence_table import LEAST, methods_of, target_of, whom
 from debias_cl.suites.grid import Suite
 from debias_cl.suites.paired import verdict
 from debias_cl.suites.results import Result
 from debias_cl.suites.table import Row
 
-LEAST = 0.05
-"""Accuracy below which the baseline has learned nothing that others could reach sooner."""
 LEVEL = 0.05
 """Below it an adjusted p-value is named."""
 MOST_CURVES = 8
@@ -39,6 +38,12 @@ MOST_CURVES = 8
 def to_html(boards: Sequence[Board], suite: Suite, results: Sequence[Result]) -> str:
     """Return the page: a section a setting, then what failed and how it was made."""
     shown = [_section(board, place + 1) for place, board in enumerate(boards)]
+    both = convergence_table.raced(boards)
+    if both:
+        number = len(shown) + 1
+        table = convergence_table.summary(both, f"{number}a")
+        body = fill("leaderboard.html.j2", {"ledes": [], "tables": [table], "figures": []})
+        shown.append(Shown(number, convergence_table.ALL, Markup(body), 0))
     shown.append(_method(boards, results, len(shown) + 1))
     done = sum(result.status == "done" for result in results)
     says = suite.says.replace("`", "")
@@ -54,15 +59,15 @@ def _section(board: Board, number: int) -> Shown:
     figures: list[Figure] = []
     ledes = [*filter(None, [board.says]), *(_lede(board, b) for b in board.question.baselines)]
     if name:
-        target, whose = _target(board, name)
-        if target is None or target < LEAST:
+        target = target_of(board)
+        if target is None:
             ledes.append(
-                f"kNN accuracy on {_whom(name)} ends below {bare_share(LEAST)}% with "
-                f"{whose}, so there is no level whose first epoch would say anything."
+                f"kNN accuracy on {whom(name)} ends below {bare_share(LEAST)}% with every method, "
+                "so there is no level whose first epoch would say anything."
             )
         else:
             label = f"{number}{letter(len(tables))}"
-            tables.append(_convergence(board, name, target, whose, label))
+            tables.append(convergence_table.table_of(board, target, label))
         figures = _curves(board, name, f"t{number}a", number)
     body = fill("leaderboard.html.j2", {"ledes": ledes, "tables": tables, "figures": figures})
     return Shown(number, board.setting.title, Markup(body), 0)
@@ -128,69 +133,9 @@ def _number(value: float | None, text: str) -> Cell:
     return Cell(plain(text), Markup(' class="r" data-v="{}"').format(shown))
 
 
-def _methods(board: Board) -> list[str]:
-    return list(dict.fromkeys(row.method for row in board.rows))
-
-
-def _target(board: Board, name: str) -> tuple[float | None, str]:
-    """The accuracy that a method ends with, and which: a baseline, else that of the first row."""
-    methods = [*board.question.baselines, *_methods(board)]
-    for method in methods:
-        found = convergence.course(board.results, board.setting, method, name)
-        if found is not None:
-            return found.mean[-1], method
-    return None, methods[0]
-
-
-def _whom(name: str) -> str:
-    conflicting = name == convergence.CONFLICT
-    return "conflicting validation examples" if conflicting else "validation examples"
-
-
-def _convergence(board: Board, name: str, target: float, whose: str, label: str) -> Table:
-    rows = []
-    for method in _methods(board):
-        found = convergence.reached(board.results, board.setting, method, name, target)
-        runs = len(found.epochs) + found.never
-        rows.append(
-            [
-                row_head(method),
-                _number(found.median_epochs, _range(found.median_epochs, found.epochs, "{:.0f}")),
-                _number(
-                    found.median_seconds, _range(found.median_seconds, found.seconds, "{:.0f}")
-                ),
-                _number(float(len(found.epochs)), f"{len(found.epochs)} of {runs}"),
-            ]
-        )
-    return Table(
-        f"t{label}",
-        label,
-        f"When kNN accuracy on {_whom(name)} first reaches {bare_share(target)}%",
-        [
-            Head("Method"),
-            Head("Epochs", True),
-            Head("Seconds of training", True),
-            Head("Runs", True),
-        ],
-        rows,
-        f"What {whose} ends with. Median over runs, with the lowest and the highest of "
-        "those that reached it; looked at after each epoch.",
-        wide=True,
-        minimum=520,
-    )
-
-
-def _range(median: float | None, values: Sequence[float], form: str) -> str:
-    show: Callable[[float], str] = form.format
-    if not values:
-        return "never"
-    ends = f"{show(min(values))} to {show(max(values))}"
-    return f"most never ({ends})" if median is None else f"{show(median)} ({ends})"
-
-
 def _curves(board: Board, name: str, table: str, number: int) -> list[Figure]:
     found = []
-    for place, method in enumerate(_methods(board)[:MOST_CURVES]):
+    for place, method in enumerate(methods_of(board)[:MOST_CURVES]):
         lines = []
         pairs = ((convergence.ALIGNED, "aligned"), (convergence.CONFLICT, "conflicting"))
         for kind, word in pairs if name == convergence.CONFLICT else ((name, ""),):
