@@ -165,6 +165,16 @@ def probe(result: Result) -> Reading:
     return text, apart <= 1e-5 and own["peak_bytes"] < theirs["peak_bytes"]
 
 
+def large_audit(result: Result) -> Reading:
+    """The audit of many rows against DuckDB's bare queries."""
+    own, bare, peak = result["audit"], result["bare"], result["peak_bytes"]
+    text = (
+        f"{result['ratio']:.2f}x ({own['seconds']:.1f} s, {bare['seconds']:.1f} s; processor time "
+        f"{result['cpu_ratio']:.2f}x), {peak / 1e6:,.0f} MB, {result['rows']:,} rows"
+    )
+    return text, result["ratio"] <= 2 and peak < 500e6 and result["rows"] >= 100_000_000
+
+
 LOSS = "python benchmarks/loss.py"
 BARS = (
     Bar(
@@ -216,6 +226,14 @@ BARS = (
         "metrics_cpu",
         metric_intervals,
         "python benchmarks/metrics.py",
+    ),
+    Bar(
+        "`audit` of 100 million rows (Parquet, 16 groups, scores), from start to report, against "
+        "DuckDB's bare count and score histogram",
+        "<= 2x, < 500 MB resident",
+        "audit_100m_cpu",
+        large_audit,
+        "python benchmarks/audit_100m.py",
     ),
     Bar(
         "a training step of the default run: share of encoder and loss",

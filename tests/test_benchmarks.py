@@ -13,6 +13,7 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = (
+    "audit_100m",
     "augmentation",
     "extraction",
     "loss",

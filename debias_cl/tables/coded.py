@@ -25,6 +25,9 @@ from debias_cl.tables.counted import Counted
 from debias_cl.tables.merge import merged
 from debias_cl.tables.roles import Model, Roles
 
+MOST_LEVELS = 1_000
+"""More levels are no groups or classes: numbers, or names of persons."""
+
 OPPOSITE: Mapping[str, str] = {"0": "1", "1": "0", "True": "False", "False": "True"}
 
 
@@ -74,6 +77,7 @@ def learn(counted: Counted, roles: Roles) -> Coding:
         for text, n in found.items():
             texts[text] = texts.get(text, 0) + n
     levels, mapping, notes = levels_of(outcomes, texts)
+    _refuse_many(outcomes, levels, "name a column of scores with --score, not --prediction")
     if roles.label:
         notes += only_predicted(roles.label, mapping, counts)
     levels, positive, source = _favourable(levels, roles)
@@ -87,10 +91,28 @@ def learn(counted: Counted, roles: Roles) -> Coding:
     return Coding(levels, positive, source, columns, codes, notes)
 
 
+def _refuse_many(names: Sequence[str], levels: Sequence[str], remedy: str) -> None:
+    """Refuse columns of numbers or names where levels are expected.
+
+    Raises:
+        DataError: more levels than can be compared one by one.
+    """
+    if len(levels) > MOST_LEVELS:
+        named = " and ".join(f"'{name}'" for name in names)
+        holds = f"columns {named} hold" if len(names) > 1 else f"column {named} holds"
+        raise DataError(
+            f"the {holds} {len(levels):,} levels",
+            where=f"such as {', '.join(levels[:3])}",
+            expected=f"at most {MOST_LEVELS:,} levels",
+            remedy=remedy,
+        )
+
+
 def _column(
     name: str, cells: Cells, roles: Roles
 ) -> tuple[Column, dict[str, int], tuple[str, ...]]:
     levels, mapping, notes = levels_of((name,), cells.counts())
+    _refuse_many((name,), levels, f"read its numbers into ranges with --bins {name}=...")
     if not cells.filled().all():
         levels = natural_order({*levels, MISSING})
     place = {level: code for code, level in enumerate(levels)}

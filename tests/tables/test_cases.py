@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from debias_cl.auditing import audited, judge
 from debias_cl.errors import UsageError
+from debias_cl.gates import exit_code, rules
+from debias_cl.metrics import Settings
+from debias_cl.sections.html import render
 from debias_cl.tables.files import open_files
 
 D1 = "﻿id;label; gender;score\r\n1;1;F;0,73\r\n2;0;F;0,20\r\n3;1;M;0,55\r\n4;0;M;0,61\r\n"
@@ -64,6 +68,8 @@ def test_d1_marks_separators_commas_and_spaces_are_recognised_and_said(
     found = document(open_files([str(path)], in_memory=in_memory), asked)
     assert by_group(found, "accuracy") == {"F": 1.0, "M": 0.5}
     assert found["overall"]["accuracy"]["value"] == 0.75
+    assert by_group(found, "auc") == {"F": 1.0, "M": 0.0}
+    assert found["overall"]["auc"]["value"] == 0.75
     said = found["dataset"]["notes"][0]
     for part in ("byte order mark", "';'", "Windows line ends", "header names trimmed"):
         assert part in said
@@ -150,8 +156,6 @@ def test_d5_the_positive_level_decides_and_is_said(
 def test_d5_another_level_is_refused(reader: Any, tmp_path: Path, roles: Any) -> None:
     asked = roles(positive="aproved")
     with pytest.raises(UsageError, match="did you mean 'approved'"):
-        from debias_cl.auditing import judge
-
         judge(reader(D5, tmp_path, asked), asked)
 
 
@@ -183,9 +187,23 @@ def test_d7_undefined_is_named_and_left_out(
     assert gaps["demographic_parity_difference"]["value"] == pytest.approx(0.55)
 
 
+def test_d7_a_gate_fails_closed(reader: Any, tmp_path: Path, roles: Any) -> None:
+    asked = roles()
+    for kinds, passes in ((D7, "exceeds"), (D7[:4] + D7[8:], "undefined")):
+        source = reader(rows(*kinds), tmp_path, asked)
+        wanted = rules(("equal_opportunity_difference>0.1",), "", "")
+        document = audited(source, asked, Settings(permutations=99), wanted)
+        assert exit_code(document) == 1, passes
+
+
 def test_d8_one_constant_score(reader: Any, tmp_path: Path, roles: Any, document: Any) -> None:
     asked = roles("y", "", "p")
     found = document(reader(D8, tmp_path, asked), asked)
     assert found["overall"]["accuracy"]["value"] == 0.5
     assert found["overall"]["selection_rate"]["value"] == 1.0
-    assert found["n"] == 20
+    wanted = {"ece": 0.4, "auc": 0.5, "brier": 0.41, "log_loss": 1.2040}
+    for name, value in wanted.items():
+        assert found["overall"][name]["value"] == pytest.approx(value, abs=5e-5), name
+    outcomes = {one["code"]: one["outcome"] for one in found["findings"]}
+    assert outcomes["constant-scores"] in {"issue", "note"}
+    assert "Figure 6" in render(found)  # warnings are errors: the curves draw without one

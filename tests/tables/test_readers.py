@@ -236,6 +236,19 @@ def test_what_is_no_number_is_refused(memory: int, roles: Any, tmp_path: Path) -
         open_files([str(path)], in_memory=memory).count(roles(weight="w"))
 
 
+def test_numbers_are_no_levels(roles: Any, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{i % 2},{i / 2000},{i % 2},{20 + i / 31}\n" for i in range(2000)]
+    path.write_text("y,p,yhat,age\n" + "".join(rows))
+    source = open_files([str(path)])
+    with pytest.raises(DataError, match=r"2,00\d levels") as caught:
+        judge(source, roles("y", "p", "", ""))
+    assert "--score" in str(caught.value)
+    with pytest.raises(DataError, match="'age' holds 2,000 levels") as caught:
+        judge(source, roles("y", "yhat", "", "age"))
+    assert "--bins age" in str(caught.value)
+
+
 def test_counts_must_be_whole_numbers(roles: Any, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("y,yhat,g,n\n1,1,a,3\n0,0,b,2.5\n")
