@@ -12,18 +12,19 @@ and the intervals against the rest are carried over at that share, which is take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from debias_cl.data.coding import find_level
 from debias_cl.errors import UsageError, did_you_mean
-from debias_cl.metrics import contrasts, rates
+from debias_cl.metrics import combinations, contrasts, rates, ratios
 from debias_cl.metrics.compared import not_comparable
+from debias_cl.metrics.contrasts import Contrast
 from debias_cl.metrics.counts import CountTable, count, subsets
 from debias_cl.metrics.null import Pick
-from debias_cl.metrics.proportions import share
+from debias_cl.metrics.proportions import Array, Counts, share
 from debias_cl.metrics.settings import Settings
 from debias_cl.metrics.sizes import weighed
 from debias_cl.metrics.tally import Tally
@@ -120,9 +121,9 @@ def _add(
     pairs = {place: list(_pairs(table, comparison, place, named, others)) for place in picks}
     for form in comparison.forms:
         found[f"{family}_{form}"]["against"] = [
-            {**_who(table, view.picks[place], pair), **FORMS[form](pair)}
+            {**_who(table, view.picks[place], pair), **value}
             for place, some in pairs.items()
-            for pair in some
+            for pair, value in zip(some, FORMS[form](some), strict=True)
         ]
 
 
@@ -168,39 +169,75 @@ def _share(view: View, place: int) -> float:
     return float(np.nan_to_num(share(n[0], n.sum())))
 
 
-def _absent(pair: Pair) -> str | None:
+def _absent(pair: Pair) -> str:
     """Return why there is nothing to compare."""
-    here, there = pair.tally.n
-    if not here > 0:
-        return pair.empty
-    if there > 0:
-        return None
-    return f"{_name(pair.reference)}: {pair.empty}"
+    here, _ = pair.tally.n
+    return pair.empty if not here > 0 else f"{_name(pair.reference)}: {pair.empty}"
 
 
 def _name(reference: Mapping[str, str] | str) -> str:
     return "the rest" if isinstance(reference, str) else described(reference)
 
 
-def _difference(pair: Pair) -> Value:
-    """Return group minus reference with its interval."""
-    if reason := _absent(pair):
-        return undefined(reason)
-    found = rates.contrasted(pair.tally, contrasts.difference(pair.tally), 0, pair.tally.rows.sum())
+Many = Callable[[Counts, Counts, Counts, Counts], tuple[Array, Array, Array]]
+"""Successes and sizes of many groups and their references -> values, low and high ends."""
+
+
+def _contrasts(
+    pairs: Sequence[Pair], many: Many, method: str, one: Callable[[Tally], Contrast]
+) -> list[Contrast | None]:
+    """Return the contrast of each pair, None where one of the two has no rows.
+
+    All at once, for there may be hundreds; one by one where rows belong to persons.
+    """
+    out: list[Contrast | None] = [None] * len(pairs)
+    there = [i for i, pair in enumerate(pairs) if (np.asarray(pair.tally.n) > 0).all()]
+    alone = [i for i in there if pairs[i].tally.parts is None]
+    for i in set(there) - set(alone):
+        out[i] = one(pairs[i].tally)
+    if alone:
+        x, n = (np.array([getattr(pairs[i].tally, v) for i in alone]) for v in "xn")
+        found = many(x[:, 0], n[:, 0], x[:, 1], n[:, 1])
+        none = np.zeros(1, np.bool_)
+        for row, i in enumerate(alone):
+            value, low, high = (end[row : row + 1] for end in found)
+            name, size = pairs[i].tally.method(method), n[row].sum(keepdims=True)
+            out[i] = Contrast(value, low, high, (name,), none, size)
+    return out
+
+
+def _differences(pairs: Sequence[Pair]) -> list[Value]:
+    """Return group minus reference with its interval, for each pair."""
+    found = _contrasts(
+        pairs, combinations.difference, combinations.DIFFERENCE, contrasts.difference
+    )
+    return [_difference(pair, one) for pair, one in zip(pairs, found, strict=True)]
+
+
+def _ratios(pairs: Sequence[Pair]) -> list[Value]:
+    """Return group over reference with its interval, for each pair."""
+    found = _contrasts(pairs, ratios.ratio, ratios.METHOD, contrasts.ratio)
+    return [_ratio(pair, one) for pair, one in zip(pairs, found, strict=True)]
+
+
+def _difference(pair: Pair, contrast: Contrast | None) -> Value:
+    if contrast is None:
+        return undefined(_absent(pair))
+    found = rates.contrasted(pair.tally, contrast, 0, pair.tally.rows.sum())
     if pair.share is None:
         return found
     return _carried(found, lambda gap: gap * (1 - (pair.share or 0.0)))
 
 
-def _ratio(pair: Pair) -> Value:
-    """Return group over reference with its interval; undefined where the reference has none."""
-    if reason := _absent(pair):
-        return undefined(reason)
+def _ratio(pair: Pair, contrast: Contrast | None) -> Value:
+    """Return one ratio; undefined where the reference's rate is 0."""
+    if contrast is None:
+        return undefined(_absent(pair))
     both = not (pair.tally.x > 0).any()
     if both or (pair.share is None and not pair.tally.x[1] > 0):
         who = "both" if both else _name(pair.reference)
         return undefined(f"the rate is 0 in {who}")
-    found = rates.contrasted(pair.tally, contrasts.ratio(pair.tally), 0, pair.tally.rows.sum())
+    found = rates.contrasted(pair.tally, contrast, 0, pair.tally.rows.sum())
     if pair.share is None:
         return found
     part = pair.share
@@ -224,4 +261,7 @@ def _carried(found: Value, onto: Callable[[float], float], most: float | None = 
     return out
 
 
-FORMS: Mapping[str, Callable[[Pair], Value]] = {"difference": _difference, "ratio": _ratio}
+FORMS: Mapping[str, Callable[[Sequence[Pair]], list[Value]]] = {
+    "difference": _differences,
+    "ratio": _ratios,
+}

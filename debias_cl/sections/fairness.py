@@ -19,11 +19,14 @@ from debias_cl.checks.text import (
     show,
 )
 from debias_cl.sections.bars import GapRow, gaps
+from debias_cl.sections.beside_gap import beside, other_cell, ratio_beside
 from debias_cl.sections.contract import Document, SectionSpec
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.forest import Mark
+from debias_cl.sections.further import blocks
 from debias_cl.sections.measures import MISSED, measures, others
 from debias_cl.sections.reading import Run, drawn, leading, min_group, threshold
+from debias_cl.sections.sweep import sweep
 from debias_cl.sections.table import (
     Cell,
     Head,
@@ -31,7 +34,6 @@ from debias_cl.sections.table import (
     letter,
     number,
     points_cell,
-    ratio_cell,
     row_head,
     undefined,
     words,
@@ -50,6 +52,8 @@ def context(document: Document) -> Mapping[str, Any] | str:
     compared, names = drawn(document), Names(document)
     found = list(document["disparities"])
     tables = [_table(document, name, compared, place) for place, name in enumerate(found)]
+    figures = _figures(document, compared, found[:PANELS])
+    swept = sweep(document, len(tables), len(figures))
     return {
         "definitions": _definitions(names),
         "least": min_group(document),
@@ -57,8 +61,10 @@ def context(document: Document) -> Mapping[str, Any] | str:
         "no_truth": "" if names.known else NO_TRUTH,
         "left_out": [line for name in found for line in _left_out(document, names, name)],
         "four_fifths": list(_four_fifths(document, names)),
-        "figures": _figures(document, compared, found[:PANELS]),
+        "figures": figures,
         "compared": [run.name for run in compared],
+        "sweep": swept,
+        "further": blocks(document, len(tables) + len(swept["tables"] if swept else ())),
     }
 
 
@@ -116,10 +122,10 @@ def _gap_row(
     technical = told[1] + (f", {names.level(document['label']['name'], level)}" if level else "")
     return [
         row_head(told[0], technical),
-        _with_all(of, f"{key}_difference", gap),
+        beside(_with_all(of, f"{key}_difference", gap), gap),
         _optional(gap / "null95", points),
         _optional(gap / "p_adjusted", p_value),
-        ratio_cell(leading(of, f"{key}_ratio")),
+        ratio_beside(leading(of, f"{key}_ratio")),
         _end(names, gap / "lowest"),
         _end(names, gap / "highest"),
         *(
@@ -140,13 +146,16 @@ def _other_row(
     gap = leading(of, key)
     return [
         row_head(told[0], told[1]),
-        points_cell(gap),
+        other_cell(gap, key),
         _optional(gap / "null95", points),
         _optional(gap / "p_adjusted", p_value),
         undefined(Node({"reason": "no ratio"})),
         _end(names, gap / "lowest"),
         _end(names, gap / "highest"),
-        *(points_cell(leading(run.node / "disparities" / attribute, key)) for run in compared[1:]),
+        *(
+            other_cell(leading(run.node / "disparities" / attribute, key), key)
+            for run in compared[1:]
+        ),
     ]
 
 

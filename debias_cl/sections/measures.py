@@ -68,11 +68,17 @@ def measures(names: Names) -> dict[str, tuple[str, str, str]]:
 
 def others(names: Names) -> dict[str, tuple[str, str, str]]:
     """Return the disparities that are no largest gap, in the same form."""
-    return dict(OTHERS) if names.known else {MISSED: OTHERS[MISSED]}
+    return {key: told for key, told in OTHERS.items() if names.known or key in WITHOUT_TRUTH}
 
 
 MISSED = "missing_prediction_difference"
+WITHOUT_TRUTH = ("differential_fairness", MISSED)
 OTHERS = {
+    "average_odds_difference": (
+        "Average odds",
+        "mean of both gaps",
+        "the gap in the mean of the true and the false finds; opposite gaps cancel.",
+    ),
     "mean_pair_equalized_odds": (
         "Mean over pairs",
         "mean-pair equalized odds",
@@ -82,6 +88,11 @@ OTHERS = {
         "Bias amplification",
         "Zhao et al. 2017",
         "how much more often answers follow the pattern than the reference does; 0 is none.",
+    ),
+    "differential_fairness": (
+        "Widest log ratio",
+        "differential fairness",
+        "the largest log ratio of how often an answer is given, over all pairs and answers.",
     ),
     MISSED: (
         "Missing predictions",
