@@ -12,13 +12,14 @@ from debias_cl.metrics.values import Value
 from debias_cl.records import Annotations, Predictions
 
 WEIGHTS = (
-    "Values are weighted; intervals, p-values and power rest on an effective number of rows (F11)"
+    "Values are weighted; intervals, p-values and power rest on an effective number of rows, the "
+    "smaller of Kish's and the linearised one"
 )
 PERSONS = (
     "Rows of one person are not independent; intervals, p-values and power rest on an effective "
-    "number of rows (F10), and persons are shuffled where every person has one group"
+    "number of rows, and whole persons are shuffled where every person has one group"
 )
-ROWS = "The smallest group is judged by its rows, whatever they weigh and whoever they are of"
+ROWS = "Whether a group is large enough is judged by its rows, not by the effective number"
 
 
 def add(document: Value, predictions: Predictions, settings: Settings) -> None:

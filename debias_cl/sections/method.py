@@ -83,7 +83,21 @@ def _protocol(document: Document) -> Facts:
         ("Judged groups", f"{least} rows or more in the denominator; smaller ones are shown"),
         ("Chance", "the attribute shuffled within what the measure conditions on"),
         ("Several gaps", "p-values adjusted by Benjamini-Hochberg; intervals are not adjusted"),
+        *_sampling(document),
     ]
+
+
+def _sampling(document: Document) -> Facts:
+    """Return what weights and persons do to every number; nothing where every row counts once."""
+    found = document.get("sampling") or {}
+    told = [clean(str(text)) for text in found.get("says") or ()]
+    facts: Facts = [("Effective rows", " ".join(told))] if told else []
+    persons, most = found.get("persons"), found.get("most_rows_of_one")
+    if persons is not None and most is not None:
+        facts.append(("Persons", f"{count(persons)}, with {count(most)} rows of one at most"))
+    if found.get("kish_n") is not None:
+        facts.append(("Effective rows by weight alone", count(round(found["kish_n"]))))
+    return facts
 
 
 def views(document: Document) -> list[str]:
