@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from debias_cl.metrics.scored import Parted
 
 MOST_POINTS = 101
 """Points of a curve in the document at most."""
+MANY = 24
+"""Of more curves not every pair is measured exactly."""
 FINE = 1_025
 """Points of a curve that areas are taken from at most."""
 
@@ -135,12 +137,24 @@ class Widest:
 
 
 def widest(found: Sequence[Curve], places: Sequence[int]) -> Widest:
-    """Return the pair of curves with the largest area between them; at least two are needed."""
+    """Return the pair of curves with the largest area between them; at least two are needed.
+
+    Of more than `MANY` curves the pair is chosen on a grid; its area is exact.
+    """
     lines = [steps(curve) for curve in found]
-    best = Widest(-1.0, places[0], places[1])
-    for i, one in enumerate(lines):
-        for j in range(i + 1, len(lines)):
-            area = area_between(one, lines[j])
-            if area > best.area:
-                best = Widest(area, places[i], places[j])
-    return best
+    pairs = combinations(range(len(lines)), 2) if len(lines) <= MANY else [_on_grid(lines)]
+    area, i, j = max((area_between(lines[i], lines[j]), -i, -j) for i, j in pairs)
+    return Widest(area, places[-i], places[-j])
+
+
+def _on_grid(lines: Sequence[Steps]) -> tuple[int, int]:
+    """Return the two curves that are furthest apart on a grid of false positive rates."""
+    grid = np.linspace(0, 1, 257)
+    ends = [line.between(grid) for line in lines]
+    left, right = (np.stack([end[side] for end in ends]) for side in (0, 1))
+    best, pair = -1.0, (0, 1)
+    for i in range(len(lines) - 1):
+        areas = mean_size(left[i] - left[i + 1 :], right[i] - right[i + 1 :]).mean(1)
+        if areas.max() > best:
+            best, pair = float(areas.max()), (i, i + 1 + int(areas.argmax()))
+    return pair

@@ -12,7 +12,7 @@ from debias_cl.metrics.proportions import Array, share, wilson
 from debias_cl.metrics.scored import Parted, Scored
 from debias_cl.metrics.values import NO_LABEL, Value, finite
 
-MOST = 101
+MOST = 51
 """Thresholds at most."""
 GAPS: Mapping[str, tuple[str, ...]] = {
     "demographic_parity_difference": ("selection_rate",),

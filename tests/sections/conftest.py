@@ -301,7 +301,7 @@ def inside_base(digits_base: Document) -> Document:
 
 @pytest.fixture(scope="session")
 def races_base() -> Document:
-    """Gender by seven race groups, from a table of predictions: no run, no training split."""
+    """Gender by seven race groups, from a table of predictions with scores: no run, no training."""
     rng = np.random.default_rng(3)
     sizes = (2085, 1556, 1623, 1516, 1209, 1415, 1550)
     words = {
@@ -323,7 +323,9 @@ def races_base() -> Document:
     label = Column("gender", ("Female", "Male"), {"Female": "women", "Male": "men"})
     rows = annotations(label, 1 - women, [(Column("race", tuple(words), words), race)], {})
     answers = np.where(predicted < 0, -1, 1 - predicted)
-    audited = Predictions(rows, answers, ("Female", "Male"), None, "Female", "--positive")
+    sure = 0.5 * np.random.default_rng(4).beta(3, 1, n)
+    scores = np.where(answers < 0, np.nan, np.where(answers == 0, 0.5 + sure, 0.499 - 0.99 * sure))
+    audited = Predictions(rows, answers, ("Female", "Male"), scores, "Female", "--positive")
     dataset = {
         "name": "predictions.csv",
         "title": "predictions.csv",
