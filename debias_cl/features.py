@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -191,19 +192,19 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 def joined(parts: list[Annotations]) -> Annotations:
     """Return the rows of several annotations of one data set as one."""
-    first = parts[0]
+    first, stand = parts[0], [part.standing() for part in parts]
     truths = [part.truth for part in parts if part.truth is not None]
-    persons = [part.persons for part in parts if part.persons is not None]
-    return Annotations(
+    whole = replace(
+        first,
         ids=np.concatenate([part.ids for part in parts]),
-        label=first.label,
         truth=np.concatenate(truths) if len(truths) == len(parts) else None,
-        attributes=first.attributes,
         groups={
             name: np.concatenate([part.groups[name] for part in parts]) for name in first.groups
         },
-        alignment=first.alignment,
-        persons=np.concatenate(persons) if len(persons) == len(parts) else None,
+    )
+    everywhere = [name for name in stand[0] if all(name in found for found in stand)]
+    return whole.stand_for(
+        {name: np.concatenate([found[name] for found in stand]) for name in everywhere}
     )
 
 

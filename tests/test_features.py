@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from debias_cl.data.contract import Dataset, LabelledImages
 from debias_cl.data.views import Views
 from debias_cl.encoders import Encoder
 from debias_cl.errors import UsageError
-from debias_cl.features import KnnMonitor, extract, own_classifier_predictions
+from debias_cl.features import KnnMonitor, extract, joined, own_classifier_predictions
 from debias_cl.losses.contract import TrainingObjective
 from debias_cl.records import Alignment, Annotations, Column, Features
 
@@ -140,3 +141,15 @@ def test_features_need_no_gradient_and_are_plain_numbers() -> None:
     found: Features = extract(encoder(0), dataset({"train": 3}), VIEWS)
     assert type(found.values) is np.ndarray
     assert not torch.is_inference_mode_enabled()
+
+
+def test_joined_rows_keep_whom_they_show_and_their_strata() -> None:
+    one = split(3, "a").annotations
+    strata = (Column("site", LEVELS),)
+    groups = {**one.groups, "site": np.array([0, 1, 1])}
+    known = replace(one, strata=strata, groups=groups, persons=np.array([5, 5, 7]))
+    both = joined([known, known.take(np.array([2]))])
+    assert both.strata == strata
+    assert both.groups["site"].tolist() == [0, 1, 1, 1]
+    assert both.persons is not None and both.persons.tolist() == [5, 5, 7, 7]
+    assert joined([known, replace(known, persons=None)]).persons is None
