@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -106,7 +107,31 @@ def own_objective(_: Path) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in objective.parameters())
 
 
+def audit_a_frame(folder: Path) -> None:
+    lines = run("audit_a_frame.py", str(folder / "report"))
+    rows = pd.read_csv(EXAMPLES / "gate" / "candidate.csv")
+    found = (
+        rows[rows["qualified"] == "yes"]
+        .groupby("gender")["predicted"]
+        .apply(lambda said: (said == "yes").mean())
+    )
+    assert lines[0].startswith(f"gap {found['male'] - found['female']:.2f} (95 % ")
+    assert lines[0].endswith("lowest gender = female")
+    assert lines[1:3] == [f"gender={g}: finds {found[g]:.2f} of 100" for g in ("female", "male")]
+    assert "failed, it is at least" in lines[3] and "passed, it is 0.8" in lines[4]
+    assert (folder / "report" / "report.html").exists()
+
+
+def evaluate_a_network(_: Path) -> None:
+    lines = run("evaluate_a_network.py")
+    value = {line.split()[0]: float(line.split()[1]) for line in lines[:3]}
+    assert value["aligned_accuracy"] > 0.9 > 0.6 > value["conflict_accuracy"]
+    assert lines[3].endswith("findings are issues") and not lines[3].startswith("0 ")
+
+
 CHECKS: dict[str, list[Callable[[Path], None]]] = {
+    "audit_a_frame.py": [audit_a_frame],
+    "evaluate_a_network.py": [evaluate_a_network],
     "contex_in_your_loop.py": [contex_in_your_loop],
     "own_objective.py": [own_objective],
     "read_metrics.py": [read_metrics, read_metrics_without_a_worst_group],
