@@ -16,7 +16,7 @@ from debias_cl import formats, hub
 from debias_cl.config import EncoderConfig
 from debias_cl.encoders import SOURCES, Encoder, build
 from debias_cl.errors import CheckpointError, UsageError, did_you_mean
-from debias_cl.fitting import Fit, best_fit, with_leftovers
+from debias_cl.fitting import Fit, best_fit, compare, with_leftovers
 from debias_cl.foreign import Outputs, encoder_of, users_encoder
 from debias_cl.guess import STEMS, Guess, nearest
 from debias_cl.loaded import LoadReport
@@ -172,7 +172,7 @@ def _guessed(state: State, ways: Sequence[Reading], path: Path) -> Guess:
         CheckpointError: they are of none that is known; the nearest is named.
     """
     guess = nearest(state, ways)
-    if guess is not None and guess.fit.share >= SMALLEST_SHARE:
+    if guess is not None and guess.fit.fits(SMALLEST_SHARE):
         return guess
     few = ", ".join(f"{key} {tuple(value.shape)}" for key, value in list(state.items())[:3])
     near = f"the nearest known one is {guess.sentence()}" if guess else "none is like it"
@@ -209,8 +209,6 @@ def _fill(encoder: Encoder, fit: Fit) -> None:
 
 def _like_it(encoder: Encoder, fit: Fit, ways: Sequence[Reading]) -> list[str]:
     """Name the other networks of a file whose names all stand side by side."""
-    from debias_cl.fitting import compare
-
     own = set(fit.reading.parts)
     found = []
     for way in ways:
@@ -270,14 +268,16 @@ def _with_nearest(missing: tuple[str, ...], unused: tuple[str, ...]) -> tuple[st
 
 
 def _refuse_misfits(report: LoadReport, fit: Fit, state: State, ways: Sequence[Reading]) -> None:
-    if report.matched < SMALLEST_SHARE * report.expected:
+    if not fit.fits(SMALLEST_SHARE):
         guess = nearest(state, ways)
+        more = "".join(f", and further layers inside, such as {key}" for key in fit.foreign[:1])
+        few = "only " if fit.share < SMALLEST_SHARE else ""
         near = f"the nearest known architecture is {guess.sentence()}" if guess else ""
         raise CheckpointError(
-            f"only {report.matched} of the {report.expected} weights of {report.architecture} "
-            "are in this file",
+            f"{few}{report.matched} of the {report.expected} weights of {report.architecture} "
+            f"are in this file{more}",
             where="; ".join((report.path, *report.sentences()[1:])),
-            expected=f"at least {SMALLEST_SHARE:.0%} of them",
+            expected=f"at least {SMALLEST_SHARE:.0%} of them, and no other layers among its own",
             remedy="; ".join(
                 text for text in ("another --arch: that of the weights", near) if text
             ),

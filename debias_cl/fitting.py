@@ -26,6 +26,8 @@ class Fit:
         missing: weights that the encoder has and the file lacks.
         unexpected: weights of the file that the encoder lacks.
         reshaped: weights of another shape, both shapes named.
+        foreign: those of `unexpected` that stand inside the encoder's own layers: the network does
+            more than this encoder, so it is another one.
         expected: number of weights that the encoder has.
         head: the file's linear classifier on the features; None without one.
         head_name: how the file calls it.
@@ -38,6 +40,7 @@ class Fit:
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     reshaped: tuple[str, ...]
+    foreign: tuple[str, ...]
     expected: int
     head: nn.Linear | None = None
     head_name: str = ""
@@ -47,6 +50,10 @@ class Fit:
     def share(self) -> float:
         """Share of the encoder's weights that the file fills."""
         return len(self.matched) / max(self.expected, 1)
+
+    def fits(self, smallest_share: float) -> bool:
+        """Return whether the file is of this architecture: enough weights, and no other layers."""
+        return self.share >= smallest_share and not self.foreign
 
     @property
     def other_stem(self) -> bool:
@@ -81,19 +88,29 @@ def compare(encoder: Encoder, way: Reading) -> Fit:
         for key in state
         if key in own and key not in fits
     ]
+    unexpected = tuple(key for key in state if key not in own and key not in names)
     projection = bool(CONTRASTIVE & set(way.parts))
     return Fit(
         reading=way,
         matched={k: v for k, v in fits.items() if k in expected},
         counters={k: v for k, v in fits.items() if k not in expected},
         missing=tuple(key for key in expected if key not in state),
-        unexpected=tuple(key for key in state if key not in own and key not in names),
+        unexpected=unexpected,
         reshaped=tuple(reshaped),
+        foreign=tuple(key for key in unexpected if _inside(encoder, key, state[key])),
         expected=len(expected),
         head=None if projection or not head else _linear(state, head),
         head_name="" if projection else head,
         projection=head if projection else "",
     )
+
+
+def _inside(encoder: Encoder, key: str, value: Tensor) -> bool:
+    """Whether a further convolution or linear layer stands within the encoder's own parts."""
+    part = key.partition(".")[0]
+    children = {name for name, _ in encoder.body.named_children()}
+    head = encoder.head.partition(".")[0]
+    return part in children - {head} and key.endswith(".weight") and value.ndim >= 2
 
 
 def with_leftovers(fit: Fit, encoder: Encoder, state: State) -> Fit:

@@ -194,6 +194,13 @@ def _is_safetensors(path: Path, head: bytes) -> bool:
     return head[8:10] in (b'{"', b"{ ") and int.from_bytes(head[:8], "little") < 2**30
 
 
+def _is_onnx(path: Path, head: bytes) -> bool:
+    """A protobuf whose first field is a small version, followed by one of ONNX's next fields."""
+    if path.suffix == ".onnx":
+        return head[:1] == b"\x08"
+    return head[:1] == b"\x08" and head[1:2] < b"\x20" and head[2:3] in b"\x12\x1a\x22\x3a\x42"
+
+
 def _is_text(path: Path, head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
@@ -228,7 +235,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "ONNX",
-        lambda path, head: path.suffix == ".onnx" and head[:1] == b"\x08",
+        _is_onnx,
         lambda path: (load_onnx(path), {}),
     ),
     Format("torch zip", _zip_with("/data.pkl", ""), _read_torch),

@@ -39,6 +39,12 @@ FIRST = 4
 BUILT = 8
 """Architectures that are built and compared in full."""
 
+ALIKE = 12
+"""Further architectures with one sketch that are compared in full as well."""
+
+WORTH = 0.8
+"""Share of the first one's weights from which the others of its row are looked at."""
+
 STEMS: tuple[Stem, ...] = ("imagenet", "cifar")
 
 
@@ -59,12 +65,13 @@ class Guess:
     def sentence(self) -> str:
         """Return "torchvision:resnet18 (100 of its 100 weights are in the file)"."""
         found = f"{len(self.fit.matched)} of its {self.fit.expected} weights are in the file"
-        return f"{self.architecture} ({found})"
+        further = f", with further layers such as {self.fit.foreign[0]}" if self.fit.foreign else ""
+        return f"{self.architecture} ({found}{further})"
 
 
 @dataclass(frozen=True)
 class Known:
-    """A row of the index: architectures whose weights have the same names and shapes."""
+    """A row of the index: architectures with one sketch, most of them with the same weights."""
 
     names: tuple[str, ...]
     weights: int
@@ -91,7 +98,7 @@ def nearest(state: State, ways: Sequence[Reading] | None = None) -> Guess | None
     guesses: list[Guess] = []
     for row in fitting[:BUILT]:
         guesses.append(_compared(row, ways))
-        if guesses[-1].fit.share == 1:  # the largest of the likeliest: smaller ones may lie in it
+        if guesses[-1].fit.fits(1.0):  # the largest of the likeliest: smaller ones may lie in it
             break
     return max(guesses, key=lambda guess: guess.fit.likeness, default=None)
 
@@ -115,14 +122,26 @@ def sketch(weights: Mapping[str, Tensor]) -> list[int]:
 
 
 def _compared(row: Known, ways: Sequence[Reading]) -> Guess:
+    """Return the best of a row; those whose weights fit as well are alike."""
+    fits = {row.names[0]: _fit(row.names[0], ways)}
+    if fits[row.names[0]].share > WORTH:
+        fits |= {name: _fit(name, ways) for name in row.names[1 : 1 + ALIKE]}
+    best = max(fits, key=lambda name: len(fits[name].matched))
+    same = (fits[best].matched.keys(), fits[best].expected)
+    alike = [name for name, fit in fits.items() if (fit.matched.keys(), fit.expected) == same]
+    return Guess(best, fits[best], tuple(name for name in alike if name != best))
+
+
+def _fit(name: str, ways: Sequence[Reading]) -> Fit:
+    """Compare with one architecture, a ResNet with the stem that the weights have."""
     fits: list[Fit] = []
     for stem in STEMS:
         with outlines():
-            encoder = build(EncoderConfig(row.names[0]), 0, stem)
+            encoder = build(EncoderConfig(name), 0, stem)
         fits.append(best_fit(encoder, ways))
         if not fits[-1].other_stem:
             break
-    return Guess(row.names[0], max(fits, key=lambda fit: len(fit.matched)), row.names[1:])
+    return max(fits, key=lambda fit: len(fit.matched))
 
 
 class _NoMemory(TorchFunctionMode):
@@ -160,8 +179,7 @@ def write_index(path: Path = INDEX) -> int:
                 print(f"{full}: left out ({type(error).__name__}: {str(error)[:80]})")
                 continue
             row = sketch(weights)
-            same = tuple(sorted(hash_of(key, value.shape) for key, value in weights.items()))
-            rows.setdefault(same, [[], len(weights), row])[0].append(full)
+            rows.setdefault((len(weights), *row), [[], len(weights), row])[0].append(full)
     lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows.values())
     write_atomic(path, f'{{"architectures":[\n{lines}\n]}}\n')
     return sum(len(row[0]) for row in rows.values())

@@ -40,11 +40,13 @@ def fetch(text: str) -> tuple[Path, Mapping[str, Any]]:
     Raises:
         CheckpointError: no such repository, no weights in it, or no network.
     """
-    from huggingface_hub import hf_hub_download, list_repo_files
+    from huggingface_hub import hf_hub_download, model_info
 
     name, _, revision = text.partition(":")[2].partition("@")
     try:
-        there = set(list_repo_files(name, revision=revision or None))
+        # One question without retries: where there is no network, that is said at once.
+        card = model_info(name, revision=revision or None, timeout=DOWNLOAD_SECONDS)
+        there = {entry.rfilename for entry in card.siblings or ()}
         chosen = next((file for file in FILES if file in there), "")
         if chosen:
             fetched = {

@@ -31,7 +31,8 @@ class OwnHead:
     Attributes:
         layer: features -> logits; None where it cannot be used.
         width: its outputs; 0 where the checkpoint has none.
-        columns: which output belongs to each label level, in their order.
+        columns: which output belongs to each label level, in their order; a single output is the
+            score of the second of two.
         said: which order was taken, or why it is not used.
         raw: whether the features are the outputs: they may be probabilities already.
     """
@@ -51,7 +52,7 @@ class OwnHead:
         return {
             "width": self.width,
             "used": used,
-            "classes": order if used and self.width > 1 else [],
+            "classes": order if used else [],
             "said": self.said,
         }
 
@@ -70,24 +71,21 @@ def own_head(encoder: Encoder, label: Column, classes: Sequence[str] = ()) -> Ow
     layer, levels = encoder.classifier, label.levels
     width = classes_of(encoder)
     if classes:
-        _check_classes(classes, label, width)
+        _check_classes(classes, label, 2 if width == 1 else width)
         columns = tuple(classes.index(level) for level in levels)
         said = f"outputs are {', '.join(classes)}, as --classes says"
         return OwnHead(layer, width, columns, said, _raw(encoder))
     if width == len(levels) or (width == 1 and len(levels) == 2):
-        columns = tuple(range(width)) if width > 1 else ()
+        columns = tuple(range(len(levels)))
         said = f"its {width} outputs are taken in the order of the label's levels: "
         said += ", ".join(levels) if width > 1 else f"the score of {levels[-1]}"
         return OwnHead(layer, width, columns, f"{said} (--classes names another)", _raw(encoder))
-    said = (
-        f"its classifier has {width} outputs and {label.name} has {len(levels)} levels, "
-        "so it is not used; --classes can name its outputs only where they are these levels"
-    )
-    said = said if width else "the checkpoint has no classifier on its features"
-    return OwnHead(None, 0 if _raw(encoder) else width, (), said if not _raw(encoder) else RAW)
-
-
-RAW = "its outputs are not as many as the label's levels, so they are taken as features"
+    if not width:
+        return OwnHead(None, 0, (), "the checkpoint has no classifier on its features")
+    told = f"{width} outputs and {label.name} has {len(levels)} levels"
+    if _raw(encoder):
+        return OwnHead(None, 0, (), f"it has {told}, so its outputs are taken as features")
+    return OwnHead(None, width, (), f"its classifier has {told}, so it is not used")
 
 
 def classes_of(encoder: Encoder) -> int:
@@ -106,9 +104,7 @@ def _check_classes(classes: Sequence[str], label: Column, width: int) -> None:
     if not width:
         raise UsageError("--classes names the outputs of a classifier, and there is none")
     if len(classes) != width:
-        raise UsageError(
-            f"--classes names {len(classes)} classes, and the classifier has {width} outputs"
-        )
+        raise UsageError(f"--classes names {len(classes)} classes, and the classifier has {width}")
     unknown = [name for name in classes if name not in label.levels]
     if unknown or len(set(classes)) != len(label.levels):
         first = unknown[0] if unknown else ", ".join(set(label.levels) - set(classes))
@@ -148,10 +144,11 @@ def probabilities(values: Any, head: OwnHead) -> tuple[Floats, tuple[str, ...]]:
     logits = torch.cat(parts).double()
     inside = bool(((logits >= 0) & (logits <= 1)).all()) and head.raw
     if head.width == 1:
-        one = logits if inside else logits.sigmoid()
-        return torch.cat([1 - one, one], dim=1).numpy(), (ALREADY,) if inside else ()
-    already = inside and bool(((logits.sum(dim=1) - 1).abs() < 1e-3).all())
-    shares = logits if already else logits.softmax(dim=1)
+        one, already = (logits, True) if inside else (logits.sigmoid(), False)
+        shares = torch.cat([1 - one, one], dim=1)
+    else:
+        already = inside and bool(((logits.sum(dim=1) - 1).abs() < 1e-3).all())
+        shares = logits if already else logits.softmax(dim=1)
     found: Floats = shares[:, list(head.columns)].numpy()
     return found, (ALREADY,) if already else ()
 
@@ -171,8 +168,7 @@ def _order(made: Predictions, head: OwnHead) -> tuple[str, ...]:
     now, then = np.trace(table) / table.sum(), table[rows, best].sum() / table.sum()
     if then - now <= OTHER_ORDER:
         return ()
-    outputs = head.columns or tuple(range(len(levels)))
-    names = [levels[best[level]] for level in np.argsort(outputs)]
+    names = [levels[best[level]] for level in np.argsort(head.columns)]
     return (
         f"own classifier: right in {now:.0%} of the rows, and in {then:.0%} if its outputs were "
         f"named {','.join(names)}: their order may be another one (--classes)",

@@ -99,6 +99,12 @@ def _marked(state: State) -> State | None:
     return None if found.keys() == state.keys() else found
 
 
+def _old_densenet(state: State) -> State | None:
+    """DenseNets as torchvision's own files still name them: `norm.1` is `norm1`."""
+    found = _renamed(state, {r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.": r"\1\2."})
+    return None if found.keys() == state.keys() else found
+
+
 def _shortcut(state: State) -> State | None:
     """ResNets of SupContrast and kuangliu/pytorch-cifar: `shortcut` is torchvision's downsample."""
     if not any(".shortcut." in key for key in state):
@@ -150,6 +156,7 @@ CLIP = {
 
 NAMINGS: Mapping[str, Callable[[State], State | None]] = {
     "the same without the marks of torch.compile, FSDP or checkpointing": _marked,
+    "the older names of a DenseNet": _old_densenet,
     "shortcut for downsample (SupContrast)": _shortcut,
     "numbers for the children of a ResNet (lightly)": _numbered(
         {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}

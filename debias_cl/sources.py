@@ -210,7 +210,7 @@ def _described(path: str, encoder: Encoder, loaded: LoadReport, pictures: Recipe
         "views": None,
         "epochs": None,
         "preset": None,
-        "parameters": _size(encoder),
+        "parameters": _size(encoder) or None,
         "settings": None,
         "note": encoder.note,
     }

@@ -220,6 +220,10 @@ def test_refusals_are_exit_code_4_and_nothing_has_run(
     code, said = run(wrong, "--arch", "resnet50")
     assert code == 4
     assert "the nearest known architecture is torchvision:resnet18 (100 of its 100" in said
+    deeper = saved(models.resnet34().state_dict(), tmp_path / "resnet34.pt")
+    code, said = run(deeper, "--arch", "resnet18")
+    assert code == 4 and "further layers inside, such as layer1.2.conv1.weight" in said
+    assert "the nearest known architecture is torchvision:resnet34" in said
     unknown = {"a.weight": torch.zeros(3, 3), "b.weight": torch.zeros(4, 4)}
     code, said = run(saved(unknown, tmp_path / "unknown.pt"))
     assert code == 4 and "no architecture that is known here: none is like it" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub
@@ -31,15 +32,16 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands in for the repository `someone/small`."""
     asked: dict[str, Any] = {}
 
-    def listed(name: str, revision: str | None = None) -> list[str]:
+    def listed(name: str, revision: str | None, timeout: float) -> Any:
         assert name == "someone/small" and revision in (None, "v2")
-        return sorted(path.name for path in tmp_path.iterdir())
+        names = sorted(path.name for path in tmp_path.iterdir())
+        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in names])
 
     def fetched(name: str, file: str, **options: Any) -> str:
         asked[file] = options
         return str(tmp_path / file)
 
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", listed)
+    monkeypatch.setattr(huggingface_hub, "model_info", listed)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetched)
     (tmp_path / "README.md").write_text("a card")
     return tmp_path
@@ -88,7 +90,7 @@ def test_without_a_network_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> N
     def offline(*args: Any, **options: Any) -> Any:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", offline)
+    monkeypatch.setattr(huggingface_hub, "model_info", offline)
     with pytest.raises(CheckpointError, match="no route to host") as caught:
         from_checkpoint("hf:someone/small", "", 0, "cpu")
     assert caught.value.exit_code == 4 and "give that file" in caught.value.remedy

@@ -74,6 +74,11 @@ def test_two_levels_and_one_output() -> None:
         Features(values.astype(np.float32), rows.split, notes), head, "test", "yes", "default"
     )
     assert (made.predicted == notes.truth).all()
+    turned = own_head(with_head(1), label, ("yes", "no"))
+    other = head_predictions(
+        Features(values.astype(np.float32), rows.split, notes), turned, "test", "yes", "default"
+    )
+    assert (other.predicted != notes.truth).all() and turned.to_dict(label)["classes"][0] == "yes"
     assert made.scores is not None and made.scores.max() == pytest.approx(1 / (1 + np.exp(-3)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from debias_cl.checkpoint import load_encoder
 from debias_cl.config import EncoderConfig
 from debias_cl.encoders import build
 from debias_cl.errors import CheckpointError, UsageError
+from debias_cl.fitting import expected_weights
+from debias_cl.guess import nearest, outlines
 from debias_cl.loaded import LoadReport
 
 State = dict[str, Tensor]
@@ -271,6 +274,16 @@ def test_the_resnet_of_supcontrast(tmp_path: Path) -> None:
     assert report.unexpected == ("head.0.weight", "head.2.weight")
     with torch.no_grad():
         assert torch.equal(encoder(pictures()), small(pictures()))
+
+
+def test_the_older_names_of_a_densenet() -> None:
+    with outlines():
+        state = expected_weights(build(EncoderConfig("densenet121"), 0))
+    older = {re.sub(r"(denselayer\d+\.(norm|conv))(\d)", r"\1.\3", k): v for k, v in state.items()}
+    assert older.keys() != state.keys()
+    guess = nearest(older)
+    assert guess is not None and guess.architecture == "torchvision:densenet121"
+    assert guess.fit.share == 1 and "DenseNet" in guess.fit.reading.naming
 
 
 def test_a_visual_tower_of_openclip(tmp_path: Path) -> None:
