@@ -64,7 +64,6 @@ class Line:
         low, high: edges of its band, drawn thin; empty for none.
         points: marked, with intervals.
         thick: whether it stands out.
-        label: written at its end; "" for none.
     """
 
     x: Numbers
@@ -74,7 +73,6 @@ class Line:
     high: Numbers = ()
     points: tuple[Cross, ...] = ()
     thick: bool = True
-    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,7 @@ def plot(
         alternative: id of the figure, title and description.
     """
     bottom = TOP + extras.height
-    right = RIGHT - 84 if any(line.label for line in lines) else RIGHT
-    x = Scale(across.low, across.high, LEFT, right, ticks(across.low, across.high))
+    x = Scale(across.low, across.high, LEFT, RIGHT, ticks(across.low, across.high))
     y = Scale(up.low, up.high, bottom, TOP, ticks(up.low, up.high))
     panel = Panel(bottom + 34)
     _axes(panel, x, y, across, up)
@@ -124,9 +121,7 @@ def plot(
     for line in lines:
         _line(panel, x, y, line)
     panel.text(LEFT + 6, TOP + 10, extras.upper, token="muted")
-    panel.text(right - 6, bottom - 10, extras.lower, token="muted", anchor="right")
-    for words, place in _labels(lines, x, y):
-        panel.text(right + 6, place, words)
+    panel.text(RIGHT - 6, bottom - 10, extras.lower, token="muted", anchor="right")
     return panel.svg(*alternative)
 
 
@@ -199,13 +194,3 @@ def _inside(
         return one[0] + part * (other[0] - one[0]), one[1] + part * (other[1] - one[1])
 
     return (at(start), at(end))
-
-
-def _labels(lines: Sequence[Line], x: Scale, y: Scale) -> Sequence[tuple[str, float]]:
-    """Return labels at the line ends, moved apart so that none lies on another."""
-    named = sorted((y(line.y[-1]), cut(line.label, 14)) for line in lines if line.label)
-    placed: list[float] = []
-    for height, _ in named:
-        placed.append(max(height, placed[-1] + 13) if placed else height)
-    over = max(0.0, placed[-1] - y.left) if placed else 0.0
-    return [(words, at - over) for (_, words), at in zip(named, placed, strict=True)]

@@ -9,7 +9,7 @@ from debias_cl.checks.names import Names
 from debias_cl.checks.pointer import Node
 from debias_cl.checks.text import capital, points, score, share
 from debias_cl.sections.contract import Document
-from debias_cl.sections.curves import SERIES, Drawn, drawn, key
+from debias_cl.sections.curves import MOST_GREY, SERIES, drawn
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.lines import Axis, Extras, Line, plain, plot
 from debias_cl.sections.measures import measures
@@ -20,14 +20,16 @@ MOST_DRAWN = 2
 """Attributes with figures; metrics.json has all."""
 LISTED = 11
 """Thresholds in a table at most."""
+MOST_LISTED = 4
+"""Groups in a table at most."""
 DRAWN = 41
 """Thresholds drawn at most."""
-GAPS: Mapping[str, tuple[str, bool]] = {
-    "demographic_parity_difference": ("axis", False),
-    "equal_opportunity_difference": ("ref", False),
-    "equalized_odds_difference": ("run", True),
+GAPS: Mapping[str, tuple[str, bool, str]] = {
+    "demographic_parity_difference": ("axis", False, "Thin"),
+    "equalized_odds_difference": ("run", True, "solid"),
+    "equal_opportunity_difference": ("ref", False, "dashed"),
 }
-"""Gap -> series, and whether its line stands out."""
+"""Gap -> series, whether its line stands out, and how it looks in words."""
 
 
 def sweep(document: Document, tables: int, figures: int) -> Mapping[str, Any] | None:
@@ -104,19 +106,14 @@ def _rates_figure(document: Document, attribute: str, place: int, table: Table) 
     """Return the true positive rate of the groups, or what is selected where no truth is known."""
     found, names = Node(document) / "threshold_sweep", Names(document)
     rate, title = _rate(document)
-    shown = drawn(document, "roc", attribute) if names.known else None
-    mine = [node for node in found / "groups" if (node / "attribute").value == attribute]
-    first = [str((node / "group").value) for node in shown.first] if shown else []
-    ends = [node for who in first for node in mine if str((node / "group").value) == who]
-    ends = ends or mine[:2]
+    ends, rest = _apart(document, attribute)
     places, (across, extras) = _places(found, DRAWN), _axis(found)
-    lines = [_line(found, places, node / rate, "axis") for node in mine if node not in ends]
+    lines = [_line(found, places, node / rate, "axis") for node in rest[:MOST_GREY]]
     lines += [_line(found, places, n / rate, s) for n, s in zip(ends, SERIES, strict=False)]
     lines = [line for line in lines if len(line.x) > 1]
     if not lines:
         return None
-    told = key(names, Drawn(ends, mine[2:])) if shown else _plain_key(names, ends)
-    told += ". Thin edges: 95% interval; dotted: threshold in use."
+    told = f"{_key(names, ends, rest)}. Thin edges: 95% interval; dotted: threshold in use."
     head = f"{capital(title)} by {names.attribute(attribute)}"
     identity = f"f5{place}"
     svg = plot(lines, across, Axis(title), extras, (identity, head, DESCRIPTION))
@@ -126,26 +123,36 @@ def _rates_figure(document: Document, attribute: str, place: int, table: Table) 
 DESCRIPTION = "Lines over the decision threshold. The table has some of the numbers."
 
 
-def _plain_key(names: Names, ends: Sequence[Node]) -> str:
-    marks = ("Solid", "dashed")
+def _apart(document: Document, attribute: str) -> tuple[list[Node], list[Node]]:
+    """Return the swept groups drawn in colour, as in section 6, and the others."""
+    found = Node(document) / "threshold_sweep" / "groups"
+    mine = [node for node in found if (node / "attribute").value == attribute]
+    first = [(node / "group").value for node in drawn(document, "roc", attribute).first]
+    ends = [node for who in first for node in mine if (node / "group").value == who] or mine[:2]
+    return ends, [node for node in mine if node not in ends]
+
+
+def _key(names: Names, ends: Sequence[Node], rest: Sequence[Node]) -> str:
     told = [
         f"{mark}: {names.group((node / 'group').value)}"
-        for mark, node in zip(marks, ends, strict=False)
+        for mark, node in zip(("Solid", "dashed"), ends, strict=False)
     ]
-    return "; ".join(told)
+    return "; ".join([*told, *(["thin: other groups"] if rest else [])])
 
 
 def _gaps_figure(document: Document, attribute: str, place: int, table: Table) -> Figure | None:
     found, names = Node(document) / "threshold_sweep", Names(document)
     places, (across, extras) = _places(found, DRAWN), _axis(found)
     told, gaps = measures(names), found / "gaps" / attribute
-    lines = []
-    for name, (series, thick) in GAPS.items():
+    lines, said = [], []
+    for name, (series, thick, mark) in GAPS.items():
         family = name.removesuffix("_difference")
         if family not in told:
             continue
-        line = _line(found, places, gaps / name, series, thick=thick, label=told[family][0])
-        lines += [line] if len(line.x) > 1 else []
+        line = _line(found, places, gaps / name, series, thick=thick)
+        if len(line.x) > 1:
+            lines.append(line)
+            said.append(f"{mark}: {told[family][0]}")
     if not lines:
         return None
     highest = max(value for line in lines for value in line.y)
@@ -171,7 +178,8 @@ def _table(document: Document, attribute: str, label: str) -> Table:
     gaps = found / "gaps" / attribute
     said = {f"{family}_difference": words[0] for family, words in measures(names).items()}
     kinds = [name for name in GAPS if name in said and (gaps / name / "value").value]
-    mine = [node for node in found / "groups" if (node / "attribute").value == attribute][:4]
+    ends, rest = _apart(document, attribute)
+    mine = [*ends, *rest][:MOST_LISTED]
     heads = [
         Head("Selected at a score of at least", True),
         *(Head(f"{said[k]}: gap, points", True) for k in kinds),
