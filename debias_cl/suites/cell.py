@@ -15,31 +15,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from debias_cl.cli import Options, run_command
-from debias_cl.config import ProbeConfig, TrainConfig, from_dict, to_dict
+from debias_cl.config import TrainConfig, from_dict, to_dict
 from debias_cl.data.contract import Dataset
 from debias_cl.data.load import load_dataset
 from debias_cl.features import extract, own_classifier_predictions
-from debias_cl.metrics import Settings
-from debias_cl.metrics.alignment import alignment_of, cells_of, over_cells
-from debias_cl.metrics.counts import count
-from debias_cl.metrics.rates import NO_ROWS
-from debias_cl.metrics.values import proportions
-from debias_cl.probe import predict
-from debias_cl.records import Predictions, default_positive
+from debias_cl.records import default_positive
 from debias_cl.runs import Run, now, provenance
 from debias_cl.sources import from_run
 from debias_cl.suites.grid import Cell
+from debias_cl.suites.judges import OWN, accuracies, judged
 from debias_cl.suites.results import Result
 from debias_cl.training import train_run
 
 HELD_OUT = ("validation", "test")
-JUDGES = {
-    "linear probe": ProbeConfig(),
-    "balanced linear probe": ProbeConfig(balanced=True),
-}
 
 
 def run_cell(cell: Cell, runs: Path) -> Result:
@@ -48,7 +37,7 @@ def run_cell(cell: Cell, runs: Path) -> Result:
     dataset = load_dataset(config.data)
     run = train_run(config, runs / cell.name, dataset)
     start = time.perf_counter()
-    values = dict(_judged(run, dataset, config.device))
+    values = dict(_judged(cell, run, dataset))
     return replace(
         described(cell),
         status="done",
@@ -114,55 +103,20 @@ def _training_seconds(entries: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
-def _judged(run: Run, dataset: Dataset, device: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    source = from_run(run, dataset, device)
-    features = extract(source.encoder, dataset, source.views, device)
+def _judged(cell: Cell, run: Run, dataset: Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
+    source = from_run(run, dataset, cell.config.device)
+    features = extract(source.encoder, dataset, source.views, cell.config.device)
     splits = [name for name in HELD_OUT if name in dataset.splits]
     if dataset.test_split not in splits:
         splits.append(dataset.test_split)
-    positive = default_positive(dataset.label.levels)
-    held = np.isin(features.split, splits)
-    # One split to the probes, so that each is fitted once.
-    both = replace(features, split=np.where(held, "held out", features.split))
-    rows = {name: features.split[held] == name for name in splits}
-    attributes = dataset.split("train").annotations.attributes
-    for judge, probe in JUDGES.items():
-        if probe.balanced and not attributes:
-            continue
-        made = predict(both, probe, "held out", *positive, run.config.seed)
-        yield judge, {name: _accuracies(_rows(made, rows[name])) for name in splits}
+    yield from judged(features, cell.judges, splits, run.config.seed)
     if source.objective is not None and source.objective.has_classifier:
+        positive = default_positive(dataset.label.levels)
         own = {
             name: own_classifier_predictions(source.objective, features, name, *positive)
             for name in splits
         }
-        yield "own classifier", {name: _accuracies(made) for name, made in own.items()}
-
-
-def _rows(made: Predictions, keep: Any) -> Predictions:
-    return replace(
-        made,
-        annotations=made.annotations.take(keep),
-        predicted=made.predicted[keep],
-        scores=None if made.scores is None else made.scores[keep],
-    )
-
-
-def _accuracies(made: Predictions) -> dict[str, Any]:
-    """Return accuracy over rows and over cells of the first attribute, as small value objects."""
-    truth = made.annotations.truth
-    assert truth is not None
-    known = truth >= 0
-    right, n = (made.predicted[known] == truth[known]).sum(), known.sum()
-    found: dict[str, Any] = {
-        "accuracy": proportions(np.array([right]), np.array([n]), "wilson", NO_ROWS)[0]
-    }
-    for column in made.annotations.attributes[:1]:
-        by = alignment_of(made, column.name)
-        cells = cells_of(count(made, [column.name]), by)
-        found |= over_cells(cells, by is not None, Settings().min_group)
-    keep = ("value", "low", "high", "n")
-    return {name: {key: value.get(key) for key in keep} for name, value in found.items()}
+        yield OWN, {name: accuracies(made) for name, made in own.items()}
 
 
 def write_task(cell: Cell, runs: Path, result: Path, task: Path) -> None:
@@ -177,7 +131,8 @@ def write_task(cell: Cell, runs: Path, result: Path, task: Path) -> None:
 def _do(task: Path) -> int:
     found = json.loads(task.read_text(encoding="utf-8"))
     written = found["cell"]
-    cell = Cell(**{**written, "config": from_dict(TrainConfig, written["config"])})
+    config = from_dict(TrainConfig, written["config"])
+    cell = Cell(**{**written, "config": config, "judges": tuple(written["judges"])})
     run_cell(cell, Path(found["runs"])).save(Path(found["result"]))
     return 0
 

@@ -14,15 +14,16 @@ from debias_cl.data import DATASETS
 from debias_cl.data.presets import POLICIES
 from debias_cl.errors import DataError, UsageError, did_you_mean
 from debias_cl.resolve import resolve, run_name
+from debias_cl.suites.judges import JUDGES, OWN, USUAL
 from debias_cl.suites.question import KEYS as QUESTION_KEYS
 from debias_cl.suites.question import Question, read_question
 
 GRIDS = Path(__file__).parent / "grids"
-KEYS = {"title", "says", "methods", "part", *QUESTION_KEYS}
+KEYS = {"title", "says", "methods", "judges", "part", *QUESTION_KEYS}
 PART_KEYS = {
     *QUESTION_KEYS,
     "name", "says", "datasets", "methods", "seeds", "rho", "views", "preset", "attr",
-    "bias_attr", "protocol", "set",
+    "bias_attr", "protocol", "set", "judges",
 }  # fmt: skip
 NEEDED = {"name", "datasets", "methods"}
 AS_PRESET = "preset"
@@ -38,6 +39,7 @@ class Cell:
         method: what tables call it.
         views: named policy of its views.
         config: the whole configuration.
+        judges: names of the probes that judge its features.
     """
 
     suite: str
@@ -45,6 +47,7 @@ class Cell:
     method: str
     views: str
     config: TrainConfig
+    judges: tuple[str, ...] = USUAL
 
     @property
     def name(self) -> str:
@@ -129,7 +132,7 @@ def read_suite(name: str) -> Suite:
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"the suite cannot be read: {error}", where=str(path)) from error
     _known(found, KEYS, path)
-    shared = {"methods": found["methods"]} if "methods" in found else {}
+    shared = {key: found[key] for key in ("methods", "judges") if key in found}
     parts = [{**shared, **part} for part in found.get("part", [])]
     for part in parts:
         _known(part, PART_KEYS, path)
@@ -142,7 +145,7 @@ def read_suite(name: str) -> Suite:
         found.get("says", ""),
         question,
         parts,
-        {part["name"]: read_question(part, question, path) for part in parts},
+        {part["name"]: _asked(part, question, path) for part in parts},
     )
 
 
@@ -212,7 +215,8 @@ def _cells_of_part(
         )
         if views != AS_PRESET:
             config = replace(config, views=_policy(views))
-        yield Cell(suite.name, part["name"], method, views, config)
+        judges = tuple(part.get("judges", USUAL))
+        yield Cell(suite.name, part["name"], method, views, config, judges)
 
 
 def _rhos(part: Mapping[str, Any], dataset: str, choice: Choice) -> Sequence[float | None]:
@@ -241,6 +245,28 @@ def _policy(name: str) -> Any:
     if name not in POLICIES:
         raise UsageError(f"there are no views '{name}'", remedy=did_you_mean(name, POLICIES))
     return POLICIES[name]
+
+
+def _asked(part: Mapping[str, Any], usual: Question, path: Path) -> Question:
+    """Return what a part asks, by judges that it has and on a split that they judge."""
+    question, judges = read_question(part, usual, path), part.get("judges", USUAL)
+    for name in judges:
+        if name not in JUDGES:
+            raise DataError(
+                f"there is no judge '{name}'", where=str(path), remedy=did_you_mean(name, JUDGES)
+            )
+    if question.judge not in (*judges, OWN):
+        raise DataError(
+            f"part '{part['name']}' asks the judge '{question.judge}', whom it does not have",
+            where=str(path),
+            remedy=f"one of its judges: {', '.join(judges)}",
+        )
+    if question.judge == "DFR" and question.split == "validation":
+        raise DataError(
+            f"part '{part['name']}': DFR is fitted on validation, so it cannot be asked there",
+            where=str(path),
+        )
+    return question
 
 
 def _known(found: Mapping[str, Any], keys: set[str], path: Path) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from debias_cl.suites.judges import OWN
 from debias_cl.suites.paired import Paired, Spread, adjust, paired, spread
 from debias_cl.suites.question import MEASURES, Question
 from debias_cl.suites.results import Result
-
-OWN = "own classifier"
 
 
 @dataclass(frozen=True, order=True)

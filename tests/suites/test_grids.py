@@ -133,23 +133,27 @@ def test_shares_part_the_grid() -> None:
             share(cells, wrong)
 
 
+PART = '[[part]]\nname = "x"\ndatasets = ["cifar10"]\nmethods = ["contex"]\n'
+
+
 @pytest.mark.parametrize(
-    ("text", "error"),
+    ("text", "said"),
     [
-        ("title = ", DataError),
-        ("colour = 1", DataError),
-        ("[[part]]\nmethod = 1", DataError),
-        ('[[part]]\nname = "x"', DataError),
-        ('measure = "acuracy"', DataError),
-        ('split = "train"', DataError),
+        ("title = ", "cannot be read"),
+        ("colour = 1", "has no 'colour'"),
+        ("[[part]]\nmethod = 1", "has no 'method'"),
+        ('[[part]]\nname = "x"', "a part of the suite has no"),
+        ('measure = "acuracy"', "did you mean 'accuracy'"),
+        ('split = "train"', "there is no split 'train'"),
+        (f'{PART}judges = ["DFRR"]', "did you mean 'DFR'"),
+        (f'judge = "DFR"\n{PART}', "whom it does not have"),
+        (f'{PART}judges = ["DFR"]\njudge = "DFR"\nsplit = "validation"', "fitted on validation"),
     ],
 )
-def test_a_suite_that_cannot_be_read_is_refused(
-    tmp_path: Path, text: str, error: type[Exception]
-) -> None:
+def test_a_suite_that_cannot_be_read_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "own.toml"
     path.write_text(text)
-    with pytest.raises(error):
+    with pytest.raises(DataError, match=said):
         read_suite(str(path))
 
 

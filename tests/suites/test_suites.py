@@ -157,6 +157,7 @@ def own_suite(tmp_path: Path) -> Callable[[str], list[str]]:
         path.write_text(
             f'baseline = "cross_entropy"\n[[part]]\nname = "x"\ndatasets = ["biased_mnist_mini"]\n'
             f'methods = {methods}\npreset = "quick"\nseeds = [0]\n'
+            'judges = ["linear probe", "DFR"]\n'
             'set = ["fit.epochs=1", "data.train_limit=300"]\n'
         )
         folders = ["--runs", "--results", "--out"]
@@ -179,6 +180,8 @@ def test_a_suite_runs_records_a_failure_and_goes_on(
     done = found["cross_entropy"]
     value = done.values["own classifier"]["test"]["conflict_accuracy"]["value"]
     assert value is not None and 0 <= value <= 1
+    assert set(done.values) == {"linear probe", "DFR", "own classifier"}
+    assert set(done.values["DFR"]) == {"test"}
     assert "--seeds 0" in done.provenance["command"]
     assert (tmp_path / "out" / "own" / "leaderboard.html").exists()
     assert main([*arguments, "--dry-run"]) == 0
