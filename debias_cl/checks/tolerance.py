@@ -22,7 +22,7 @@ OUTCOME: Mapping[str | None, Outcome] = {
 SAID: Mapping[str, str] = {
     "within": "all of its interval lies within the tolerance of",
     "exceeds": "all of its interval lies outside the tolerance of",
-    "inconclusive": "inconclusive: its interval does not settle it against the tolerance of",
+    "inconclusive": "inconclusive, as its interval holds the tolerance of",
 }
 ENDINGS: Sequence[tuple[str, Callable[[float], str], str]] = (
     ("_ratio", ratio, ""),

@@ -27,6 +27,7 @@ Shares = Mapping[tuple[str, str], float]
 NAME = "reweighted_accuracy"
 NO_TRAINING = "the training set's cells are not known; give the shares in a file"
 NO_SHARES = "no shares are given for its cells"
+OTHERS = "the shares given are of other groups"
 FILE = "shares as given"
 TRAIN = "shares of the training set"
 
@@ -89,10 +90,9 @@ def population(
 ) -> tuple[Shares | None, str]:
     """Return the shares of the cells of a table in the other population, and whose they are."""
     name = table.name
-    if name in reweight:
-        return _spelled(table, reweight[name]), FILE
-    if reweight.get(""):
-        return _spelled(table, reweight[""]), FILE
+    if given := reweight.get(name) or reweight.get(""):
+        spelled = _spelled(table, given)
+        return spelled, OTHERS if spelled is None else FILE
     if "" not in reweight:
         return None, NO_SHARES
     counts, label = predictions.training_cells.get(name), predictions.annotations.label

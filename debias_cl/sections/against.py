@@ -36,7 +36,7 @@ def against(document: Document, place: int) -> Block | None:
         of = Node(document) / "disparities" / attribute
         if not (of / "demographic_parity_difference" / "against").value:
             continue
-        for form, caption in (("difference", "Signed gaps, points"), ("ratio", "Ratios")):
+        for form, caption in (("difference", "Signed gaps"), ("ratio", "Ratios")):
             label = f"5{letter(place + len(tables))}"
             tables.append(_against(document, attribute, form, caption, label))
     if not tables:
@@ -65,6 +65,7 @@ def _against(document: Document, attribute: str, form: str, caption: str, label:
         ]
         for turn, node in enumerate(first)
     ]
+    caption += f" by {names.attribute(attribute)}" + (", points" if form == "difference" else "")
     levels = {
         str((node / "class").value) for _, nodes in columns for node in nodes[:1] if node / "class"
     }
@@ -74,15 +75,13 @@ def _against(document: Document, attribute: str, form: str, caption: str, label:
     return Table(
         f"t{label}",
         label,
-        f"{caption} by {names.attribute(attribute)}",
+        caption,
         [Head("Group"), Head("Against"), *(Head(heads[rate], True) for rate, _ in columns)],
         rows,
         note,
         True,
         True,
-        folded=f"{caption} by {names.attribute(attribute)}"
-        if form == "ratio" or len(rows) > LONG
-        else "",
+        folded=caption if form == "ratio" or len(rows) > LONG else "",
         minimum=260 + 130 * len(columns),
     )
 

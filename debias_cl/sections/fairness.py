@@ -144,8 +144,10 @@ def _other_row(
 ) -> list[Cell]:
     of, names = Node(document) / "disparities" / attribute, Names(document)
     gap = leading(of, key)
+    level = (gap / "class").value
+    about = f", {names.level(document['label']['name'], level)}" if level else ""
     return [
-        row_head(told[0], told[1]),
+        row_head(told[0], told[1] + about),
         other_cell(gap, key),
         _optional(gap / "null95", points),
         _optional(gap / "p_adjusted", p_value),

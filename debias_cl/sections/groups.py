@@ -24,6 +24,7 @@ from debias_cl.sections.reading import (
     same,
 )
 from debias_cl.sections.table import Cell, Head, Table, count_cell, number, row_head, share_cell
+from debias_cl.sections.trends import trends
 
 MOST_ROWS = 24
 """Most rows of a forest plot; the table has all."""
@@ -39,11 +40,13 @@ def context(document: Document) -> Mapping[str, Any] | str:
     tables = [_table(document, metric, compared, single, "3a", "By one attribute")]
     if joint:
         tables.append(_table(document, metric, compared, joint, "3b", _together(document, joint)))
+    figures = _figures(document, metric, compared, [*single, *joint])
+    more, panels = trends(document, len(tables), len(figures))
     return {
         "lede": "How the model does for each group and each intersection; lowest "
         f"“{metric.short}” first.",
-        "tables": tables,
-        "figures": _figures(document, metric, compared, [*single, *joint]),
+        "tables": [*tables, *more],
+        "figures": [*figures, *panels],
         "compared": [run.name for run in compared],
         "metric": metric.short,
     }

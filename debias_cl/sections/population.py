@@ -31,6 +31,7 @@ def reweighted(document: Document, place: int) -> Block | None:
     found = [node for node in of if node / "reweighted_accuracy"]
     if not found:
         return None
+    found = [node for node in found if (node / FIGURES[0][0]).number is not None] or found[:1]
     columns = [(name, plain) for name, plain in FIGURES if any(node / name for node in found)]
     heads, label = rate_heads(document), f"5{letter(place)}"
     overall = Node(document) / "overall"

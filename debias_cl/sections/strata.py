@@ -59,15 +59,14 @@ def _pooled(document: Document, entries: Node, column: str, label: str) -> Table
     names, heads = Names(document), rate_heads(document)
     rows = [
         [
-            row_head(heads[str((node / "rate").value)], _level(names, node)),
-            words(_who(names, node)),
+            row_head(heads[str((node / "rate").value)], _level(names, node) + _who(names, node)),
             points_cell(node / "pooled"),
             _mean(node),
             words(WAYS[(node / "reversed").value]),
         ]
         for node in entries
     ]
-    title = [Head("Measure"), Head("Who"), Head("All rows, points", True)]
+    title = [Head("Measure"), Head("All rows, points", True)]
     title += [Head(f"Mean inside {column}, points", True), Head("Points")]
     caption = f"Gaps by {names.attribute(entries.key)}, over all rows and inside {column}"
     note = "Equalized odds is the larger of the gaps in true and in false finds."
@@ -80,14 +79,14 @@ def _pooled(document: Document, entries: Node, column: str, label: str) -> Table
         note,
         True,
         True,
-        minimum=640,
+        minimum=560,
         folded=fold(rows, f"{len(rows)} rows"),
     )
 
 
 def _level(names: Names, node: Node) -> str:
     level = (node / "class").value
-    return names.level(names.document["label"]["name"], level) if level else ""
+    return f"{names.level(names.document['label']['name'], level)}, " if level else ""
 
 
 def _mean(node: Node) -> Cell:

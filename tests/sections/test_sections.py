@@ -86,7 +86,7 @@ def test_every_gap_is_shown_with_ratio_chance_and_p(faces_base: Document) -> Non
     gap = faces_base["disparities"]["Male"]["equal_opportunity_difference_min_group"]
     assert texts(table, 1)[0].startswith(f"{gap['value'] * 100:.1f}")
     assert texts(table, 2)[0] == f"{gap['null95'] * 100:.1f}"
-    assert len(table.rows) == 7
+    assert len(table.rows) == 9
     assert any("all groups" in text for text in texts(told["tables"][2], 1))
     assert any("Young missing" in line for line in told["left_out"])
     assert len(told["four_fifths"]) == 3
