@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from debias_cl.audited import Audit
-from debias_cl.auditing import audited
+from debias_cl.auditing import TableRequest, audited, roles_of
+from debias_cl.data.cells import Table
 from debias_cl.errors import UsageError
 from debias_cl.gates import Rules, rules
 from debias_cl.metrics import Settings
 from debias_cl.tables.counted import TableSource
 from debias_cl.tables.frames import is_array, table_of, with_arrays
-from debias_cl.tables.roles import Roles, models_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,8 +31,9 @@ Column = Any
 class _Columns:
     """Puts columns given as arrays beside those of the frame, under names of their own."""
 
-    def __init__(self, taken: Sequence[str]) -> None:
-        self.taken = set(taken)
+    def __init__(self, table: Table | None) -> None:
+        self.taken = set() if table is None else set(table.columns)
+        self.rows = 0 if table is None else len(table)
         self.arrays: dict[str, Any] = {}
 
     def name(self, role: str, column: Column) -> str:
@@ -50,9 +53,15 @@ class _Columns:
         """Return the names of one column, several names, or a mapping of names to values."""
         if isinstance(columns, Mapping):
             return tuple(self.name(str(key), values) for key, values in columns.items())
-        several = isinstance(columns, list | tuple) and all(isinstance(c, str) for c in columns)
-        found = [self.name(role, one) for one in (columns if several else [columns])]
+        named = isinstance(columns, list | tuple) and self._are_names(columns)
+        found = [self.name(role, one) for one in (columns if named else [columns])]
         return tuple(filter(None, found))
+
+    def _are_names(self, texts: Sequence[Any]) -> bool:
+        """Return whether a list names columns, and is no column of texts itself."""
+        if not all(isinstance(text, str) for text in texts):
+            return False
+        return not texts or len(texts) != self.rows or bool(self.taken & set(texts))
 
 
 def audit(
@@ -108,25 +117,25 @@ def audit(
     if is_array(predictions):
         if prediction is not None:
             raise UsageError("the predictions were given twice", where="prediction=")
-        prediction, predictions = predictions, None
+        prediction, predictions = np.asarray(predictions), None
     table = None if predictions is None else table_of(predictions, missing, name)
-    columns = _Columns(() if table is None else tuple(table.columns))
+    columns = _Columns(table)
     if prediction is None and score is None:
         raise UsageError(
             "neither predictions nor scores were named", remedy="prediction=COLUMN or score=COLUMN"
         )
-    roles = Roles(
-        models=models_of(columns.names("prediction", prediction), columns.names("score", score)),
-        label=columns.name("label", label),
-        attributes=tuple(dict.fromkeys(columns.names("attribute", attributes))),
+    request = TableRequest(
+        prediction=columns.names("prediction", prediction),
+        score=columns.names("score", score),
+        labels=tuple(filter(None, [columns.name("label", label)])),
+        bias_attr=columns.names("attribute", attributes),
         weight=columns.name("weight", weights),
-        cluster=columns.name("person", persons),
-        within=settings.within,
+        cluster_by=columns.name("person", persons),
         missing=tuple(missing),
         positive=str(positive),
-        threshold=settings.threshold,
-        bins=settings.ranges,
+        settings=settings,
     )
+    (roles,) = roles_of(request)
     source = TableSource(name, with_arrays(table, columns.arrays, missing, name))
     return Audit(audited(source, roles, settings, asked))
 

@@ -21,6 +21,7 @@ import debias_cl
 from debias_cl import Audit, Settings
 from debias_cl.auditing import TableRequest, judge, opened, roles_of
 from debias_cl.auditing import audit as audit_files
+from debias_cl.data.bins import read_bins
 from debias_cl.errors import DataError, UsageError
 from debias_cl.gates import Gate
 from debias_cl.metrics.schema import read_document, validate
@@ -166,6 +167,35 @@ def test_without_labels_what_needs_no_truth_is_audited(tmp_path: Path) -> None:
     gap = found.metrics["disparities"]["gender"]["demographic_parity_difference"]
     assert gap["value"] == 0.5
     validate(found.metrics)
+
+
+def test_settings_read_numbers_into_ranges_and_gaps_within_strata(tmp_path: Path) -> None:
+    frame = frame_of(8, 200).assign(age=lambda rows: rows["who"] + 0.5)
+    asked = {"ranges": read_bins(["age=0,20,40,80"]), "within": "site", "permutations": 20}
+    found = debias_cl.audit(
+        frame, label="y", prediction="p", attributes=["age", "old"], settings=Settings(**asked)
+    )
+    assert len(found.metrics["attributes"][0]["levels"]) == 3
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    request = TableRequest(
+        predictions=(str(tmp_path / "rows.csv"),),
+        labels=("y",),
+        prediction=("p",),
+        bias_attr=("age", "old"),
+        out=str(tmp_path),
+        settings=Settings(**asked),
+    )
+    (done,) = audit_files(request)
+    assert numbers(found.metrics) == numbers(done.document)
+
+
+def test_lists_of_texts_are_columns_unless_they_name_some() -> None:
+    said, truth = ["cat", "dog", "cat", "cat"] * 20, ["cat", "dog", "dog", "cat"] * 20
+    alone = debias_cl.audit(said, label=truth, settings=QUICK)
+    beside = debias_cl.audit({"truth": truth}, label="truth", prediction=said, settings=QUICK)
+    for found in (alone, beside):
+        assert found.metrics["overall"]["accuracy"]["value"] == 0.75
+        assert found.metrics["label"]["positive"] == "dog"
 
 
 def test_several_models_are_compared_on_the_same_rows() -> None:
