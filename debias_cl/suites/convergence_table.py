@@ -108,9 +108,19 @@ def table_of(board: Board, target: Target, label: str) -> Table:
 def _range(median: float | None, values: Sequence[float]) -> str:
     if not values:
         return "never"
+    return f"most never ({_ends(values)})" if median is None else f"{median:.0f} ({_ends(values)})"
+
+
+def _ends(values: Sequence[float]) -> str:
     first, last = f"{min(values):.0f}", f"{max(values):.0f}"
-    ends = first if first == last else f"{first} to {last}"
-    return f"most never ({ends})" if median is None else f"{median:.0f} ({ends})"
+    return first if first == last else f"{first} to {last}"
+
+
+def _seconds(found: Reached) -> str:
+    """Return the seconds beside the epochs, which have said where most runs never got there."""
+    if found.median_seconds is None:
+        return f"{_ends(found.seconds)} s" if found.seconds else ""
+    return f"{_range(found.median_seconds, found.seconds)} s"
 
 
 def _number(value: float | None, text: str, small: str = "") -> Cell:
@@ -146,8 +156,8 @@ def _head(board: Board, target: Target) -> str:
 def _both(found: Reached | None) -> Cell:
     if found is None:
         return _number(None, DASH)
-    seconds = f"{_range(found.median_seconds, found.seconds)} s" if found.seconds else ""
-    return _number(found.median_epochs, _range(found.median_epochs, found.epochs), seconds)
+    epochs = _range(found.median_epochs, found.epochs)
+    return _number(found.median_epochs, epochs, _seconds(found))
 
 
 def markdown(boards: Raced, line: Callable[[Sequence[str]], str]) -> list[str]:
@@ -166,8 +176,7 @@ def markdown(boards: Raced, line: Callable[[Sequence[str]], str]) -> list[str]:
 def _text(found: Reached | None) -> str:
     if found is None:
         return DASH
-    seconds = f", {_range(found.median_seconds, found.seconds)} s" if found.seconds else ""
-    return _range(found.median_epochs, found.epochs) + seconds
+    return ", ".join(filter(None, [_range(found.median_epochs, found.epochs), _seconds(found)]))
 
 
 def to_csv(boards: Sequence[Board]) -> str:
