@@ -83,6 +83,9 @@ class BackendSource:
         names = (*roles.scores, *((roles.weight,) if roles.weight else ()))
         numbers, notes = self._numbers(names, roles.missing)
         found = self._look(expression.facts(numbers, roles.weight))
+        numbers = {
+            name: one.settled(found.get(f"{name} nan") or 0) for name, one in numbers.items()
+        }
         unweighted = self._weights(roles.weight, found)
         if unweighted:
             notes.append(f"{unweighted} rows without a weight in '{roles.weight}' are left out")

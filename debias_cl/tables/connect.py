@@ -43,10 +43,11 @@ def connected(url: str, table: str, files: Sequence[str] = ()) -> BackendSource:
     try:
         return BackendSource(table, engine.table(name, database=schema or None))
     except Exception as error:
+        near = _tables(engine)
         raise DataError(
             f"there is no table '{table}': {_first(error)}",
             where=f"--connect {url}",
-            remedy=did_you_mean(name, _tables(engine)),
+            remedy=did_you_mean(name, near) if near else "",
         ) from error
 
 
@@ -81,10 +82,13 @@ def _first(error: Exception) -> str:
 
 
 def _tables(engine: Any) -> list[str]:
-    try:
+    """Return names of tables, for a hint; an engine that cannot list them still has them."""
+    with suppress(Exception):
         return list(engine.list_tables())[:50]
-    except Exception:  # an engine that cannot list them still has them
-        return []
+    with suppress(Exception):  # Ibis 12 cannot list the tables of DuckDB 2
+        rows = engine.raw_sql("SELECT table_name FROM information_schema.tables").fetchall()
+        return [str(row[0]) for row in rows][:50]
+    return []
 
 
 def sql(expression_: Any, dialect: str) -> str:

@@ -6,7 +6,9 @@ small files. Where the two could differ, `None` says that the careful reader mus
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +38,14 @@ def named(text: str) -> str:
 
 def connection() -> Any:
     """Return an embedded DuckDB of this audit's own, by way of Ibis."""
+    import duckdb
     import ibis
 
-    engine = ibis.duckdb.connect()
-    engine.raw_sql("SET enable_progress_bar = false; SET preserve_insertion_order = false")
+    folder = tempfile.gettempdir()
+    engine = ibis.duckdb.connect(temp_directory=folder, preserve_insertion_order=False)
+    engine.raw_sql("SET enable_progress_bar = false")
+    with suppress(duckdb.Error):  # each part is read once, so keeping it in memory helps nobody
+        engine.raw_sql("SET enable_external_file_cache = false")  # since DuckDB 1.3
     return engine
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,6 +95,27 @@ def test_scores_of_32_bits_are_read_as_their_texts(roles: Any, tmp_path: Path) -
     np.testing.assert_array_equal(small.predictions.scores, big.predictions.scores)
     np.testing.assert_array_equal(small.predictions.predicted, big.predictions.predicted)
     assert (small.predictions.predicted == (small.predictions.scores >= 0.7)).all()
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [[0.1, float("nan"), 0.7, None, 0.3, float("inf")], [0.1, 0.2, 0.7, None, 0.3, 0.4]],
+    ids=["with NaN", "without"],
+)
+def test_nan_is_a_missing_score_wherever_it_is_counted(
+    scores: list[float | None], roles: Any, tmp_path: Path
+) -> None:
+    p = pa.array(scores, pa.float64(), from_pandas=False)
+    columns = {"y": [0, 1, 0, 1, 1, 0], "p": p, "g": list("aabbab")}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    known, seen = roles("y", "", "p"), []
+    for memory in (1 << 20, 0):
+        (one,), _ = judge(open_files([str(tmp_path / "t.parquet")], in_memory=memory), known)
+        assert one.predictions.scores is not None
+        seen.append((one.predictions.scores.tolist(), one.predictions.predicted.tolist()))
+        nothing = sum(score is None or score != score for score in scores)
+        assert seen[-1][1].count(-1) == nothing
+    assert repr(seen[0]) == repr(seen[1])
 
 
 def test_persons_and_weights_reach_the_predictions(
