@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from debias_cl.cli import MetricOptions, Repeated, callable_module, flat, listed, run_command
+
+if TYPE_CHECKING:
+    from debias_cl.metrics import Settings
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class AuditOptions(MetricOptions):
     """Column of the score of the positive level; alone, it selects at --threshold and above."""
     bias_attr: str = field(default="", kw_only=True)
     """Columns whose groups are compared, with commas."""
+    bins: Repeated = field(default=(), kw_only=True)
+    """Read a numeric column of --bias-attr into ranges, and draw how it goes: age=0,18,30,65 or
+    age=quantiles:4."""
     positive: str = field(default="", kw_only=True)
     """Level that counts as the favourable outcome. Default: 1, True, yes, else the last."""
     missing: str = field(default="", kw_only=True)
@@ -48,6 +55,12 @@ class AuditOptions(MetricOptions):
     """Folder in which the report's own folder is made."""
     name: str = field(default="", kw_only=True)
     """Name of the report's own folder. Default: the file's and the label's."""
+
+    def settings(self) -> Settings:
+        """Return the settings of the metrics as asked for."""
+        from debias_cl.data.bins import read_bins
+
+        return replace(super().settings(), ranges=read_bins(flat(self.bins)))
 
 
 def audit(options: AuditOptions) -> int:

@@ -101,9 +101,6 @@ class MetricOptions(Options):
     reweight: str = field(default="", kw_only=True)
     """Overall figures for another population as well: train, or a table with the columns label,
     group, share."""
-    bins: Repeated = field(default=(), kw_only=True)
-    """Read a numeric attribute of a table into ranges, and draw how it goes: age=0,18,30,65 or
-    age=quantiles:4."""
     fail_on: Repeated = field(default=(), kw_only=True)
     """Exit code 1 where this holds: "equalized_odds_difference>0.1" (each attribute),
     "gender:NAME>0.1", "low(NAME)>0.1", "accuracy<0.9", "gender=female:true_positive_rate<0.8", or
@@ -117,7 +114,6 @@ class MetricOptions(Options):
 
     def settings(self) -> Settings:
         """Return the settings of the metrics as asked for."""
-        from debias_cl.data.bins import read_bins
         from debias_cl.gates.names import check
         from debias_cl.gates.policy import read_policy
         from debias_cl.metrics import Settings, flags
@@ -135,7 +131,6 @@ class MetricOptions(Options):
             within=self.within,
             tolerance={**read_policy(self.policy).tolerance, **tolerance},
             reweight=flags.read_reweight(self.reweight),
-            ranges=read_bins(flat(self.bins)),
         )
 
     def rules(self) -> Rules:
