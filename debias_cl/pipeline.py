@@ -23,6 +23,7 @@ from debias_cl.document import Judged, assemble, describe_dataset, write_report
 from debias_cl.errors import UsageError
 from debias_cl.features import extract
 from debias_cl.judges import judges
+from debias_cl.metrics import refuse_absent
 from debias_cl.mistakes import mistakes, pictures
 from debias_cl.recolour import Repainted, repainted
 from debias_cl.records import Features, default_positive
@@ -58,6 +59,7 @@ def evaluated(request: Request) -> Evaluated:
     kind = pick_device(request.device)
     with processes(kind) as ranks:
         dataset, sources = _sources(request, kind, ranks)
+        refuse_absent(dataset.split(dataset.test_split).annotations, request.settings)
         folder = Path(request.out) / _report_name(sources[0], request)
         judged = [
             one

@@ -24,7 +24,7 @@ from debias_cl.metrics.counts import MOST_CROSSED, CountTable, count, subsets
 from debias_cl.metrics.proportions import Interval
 from debias_cl.metrics.settings import Settings
 from debias_cl.metrics.values import Value, rows
-from debias_cl.records import Alignment, Predictions
+from debias_cl.records import Alignment, Annotations, Predictions
 
 DEFAULT = Settings()
 
@@ -67,6 +67,17 @@ ADDED: tuple[Callable[[Value, Predictions, Settings], None], ...] = (
     tolerance.add,  # last: it reads what the others add
 )
 """Each adds its part to the document in place: the next family of numbers is one more file."""
+
+
+def refuse_absent(known: Annotations, settings: Settings) -> None:
+    """Refuse, before anything is computed, references and strata that the data do not have.
+
+    Raises:
+        UsageError: proposes the nearest.
+    """
+    against.named_levels(settings.reference, known)
+    if settings.within:
+        strata.refuse_absent(settings.within, known)
 
 
 def _started(predictions: Predictions, settings: Settings) -> dict[str, Any]:

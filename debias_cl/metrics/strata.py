@@ -62,7 +62,7 @@ def add(document: Value, predictions: Predictions, settings: Settings) -> None:
     name, known = settings.within, predictions.annotations
     if not name:
         return
-    _refuse_absent(name, known)
+    refuse_absent(name, known)
     others = [column.name for column in known.attributes if column.name != name]
     alone = count(predictions, (name,))
     document["within"] = {
@@ -79,7 +79,12 @@ def add(document: Value, predictions: Predictions, settings: Settings) -> None:
     }
 
 
-def _refuse_absent(name: str, known: Annotations) -> None:
+def refuse_absent(name: str, known: Annotations) -> None:
+    """Refuse a column of strata that the data do not have.
+
+    Raises:
+        UsageError: proposes the nearest.
+    """
     columns = [column.name for column in (*known.attributes, *known.strata)]
     if name not in columns:
         raise UsageError(

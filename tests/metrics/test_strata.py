@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from debias_cl.errors import UsageError
-from debias_cl.metrics import Settings, combinations, measure
+from debias_cl.metrics import Settings, combinations, measure, refuse_absent
 from debias_cl.records import Annotations, Column, Mass, Predictions
 
 QUICK = Settings(permutations=9)
@@ -179,6 +179,15 @@ def test_a_column_that_is_not_there_is_refused(three: Predictions) -> None:
     with pytest.raises(UsageError, match="'sit' is not among the attributes") as caught:
         measure(three, replace(QUICK, within="sit"))
     assert "site" in str(caught.value)
+
+
+def test_what_is_absent_is_refused_before_anything_is_computed(three: Predictions) -> None:
+    known = three.annotations
+    refuse_absent(known, Settings(within="site", reference={"g": "a"}))
+    with pytest.raises(UsageError, match="'sit' is not among"):
+        refuse_absent(known, Settings(within="sit"))
+    with pytest.raises(UsageError, match="'z' is no level of 'g'"):
+        refuse_absent(known, Settings(reference={"g": "z"}))
 
 
 def test_nothing_is_added_without_the_flag(three: Predictions) -> None:
