@@ -172,13 +172,6 @@ def large_audit(result: Result) -> Reading:
     return text, result["ratio"] <= 2 and peak < 500e6 and result["rows"] >= 100_000_000
 
 
-def audit(result: Result) -> Reading:
-    """The audit of a large table against the bare queries."""
-    ratio, peak, spent = result["ratio"], result["peak_bytes"], result["audit"]["seconds"]
-    text = f"{ratio:.2f}x ({spent:.1f} s), {peak / 1e6:,.0f} MB resident, {result['rows']:,} rows"
-    return text, ratio <= 2 and peak < 500e6 and result["rows"] >= 100_000_000
-
-
 LOSS = "python benchmarks/loss.py"
 BARS = (
     Bar(
@@ -287,13 +280,6 @@ BARS = (
         "probe_cpu",
         probe,
         "python benchmarks/probe.py",
-    ),
-    Bar(
-        "audit of a Parquet of 100 million rows, against DuckDB's bare count and histogram",
-        "<= 2x, < 500 MB",
-        "audit_100m_cpu",
-        audit,
-        "python benchmarks/audit_100m.py",
     ),
     *(
         Bar(what, bar, "coverage_cpu", read, "python benchmarks/coverage.py")
