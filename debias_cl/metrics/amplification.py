@@ -101,7 +101,8 @@ def amplification(
     """
     if reason := not_comparable(table):
         return blank(reason)
-    keep = table.n >= max(least, 1)
+    weights = weighed(table.table, table.design)
+    keep = (table.n >= max(least, 1)) & (weights.sum((1, 2)) > 0)
     outside = [
         {"group": dict(table.groups[i]), "n": rows(table.n[i]), "reason": few(table.n[i], least)}
         for i in np.flatnonzero(~keep)
@@ -109,7 +110,7 @@ def amplification(
     if keep.sum() < 2:
         return blank(ONE_GROUP, outside)
     reference = _reference(table, training, keep)
-    counts = weighed(table.table, table.design)[keep].astype(np.float64)
+    counts = weights[keep].astype(np.float64)
     value = float(zhao(counts, reference))
     named = "truth of these rows" if reference is None else "training set"
     if np.isnan(value):
@@ -162,7 +163,7 @@ def mean_gap(rates: Array) -> Array:
 def _right_by_label(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view of right and wrong within each true class."""
     right = np.diagonal(table.table, axis1=1, axis2=2)
-    view = np.stack([right, table.table.sum(2) - right], -1)
+    view = np.stack([right, table.missed], -1)
     picks = tuple(null.Pick(rates[0], table.classes[y], (y,), 0) for y in table.known)
     return View(view, picks, tuple(f"no rows with {table.label} = {p.level}" for p in picks))
 

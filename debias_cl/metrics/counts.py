@@ -22,6 +22,8 @@ Table = npt.NDArray[Any]
 
 MOST_COMBINATIONS = 256
 """Intersections with more combinations of levels keep the observed ones alone."""
+DUST = 1e-14
+"""Share of a sum of weights that is rounding alone."""
 MOST_CROSSED = 4
 """More attributes than these are compared one by one, not crossed; the document says so."""
 
@@ -86,6 +88,21 @@ class CountTable:
         """(groups, classes) rows of each predicted class."""
         return np.asarray(self.table.sum(1))
 
+    @cached_property
+    def missed(self) -> Table:
+        """(groups, classes) rows of each true class that are predicted wrong."""
+        return np.asarray(self._wrong.sum(2))
+
+    @cached_property
+    def falsely(self) -> Table:
+        """(groups, classes) rows of each predicted class that are predicted wrong."""
+        return np.asarray(self._wrong.sum(1))
+
+    @property
+    def _wrong(self) -> Table:
+        """The table of what is predicted wrong: differences of weights would leave dust."""
+        return np.asarray(self.table * (1 - np.eye(len(self.classes), dtype=np.int64)))
+
     @property
     def binary(self) -> bool:
         """Whether one class against the other says all."""
@@ -138,8 +155,7 @@ class CountTable:
             np.add.at(out, place, part)
             return out
 
-        parts = (add(part) for part in (self.table, self.missing, self.unlabelled))
-        table, missing, unlabelled = parts
+        table, missing, unlabelled = map(add, (self.table, self.missing, self.unlabelled))
         return replace(self, table=table, missing=missing, unlabelled=unlabelled, groups=())
 
     def against_rest(self, level: int) -> dict[str, Table]:
@@ -151,9 +167,10 @@ class CountTable:
         if self.label is None:
             zero = np.zeros_like(rows)
             return {"tp": zero, "fp": selected, "fn": zero, "tn": rows - selected}
-        tp, actual = self.diagonal[:, level], self.actual[:, level]
-        fp, fn = selected - tp, actual - tp
-        return {"tp": tp, "fp": fp, "fn": fn, "tn": rows - tp - fp - fn}
+        tp, fp, fn = self.diagonal[:, level], self.falsely[:, level], self.missed[:, level]
+        tn = self.diagonal[:, 1 - level] if len(self.classes) == 2 else rows - tp - fp - fn
+        # Differences of sums of weights leave dust where there is nothing.
+        return {"tp": tp, "fp": fp, "fn": fn, "tn": np.where(tn > DUST * rows, tn, 0)}
 
 
 def classes_of(predictions: Predictions) -> tuple[str, ...]:

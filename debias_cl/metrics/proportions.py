@@ -64,8 +64,8 @@ def clopper_pearson(
     """
     x, n = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(n, np.float64))
     with np.errstate(invalid="ignore"):
-        low = special.betaincinv(np.maximum(x, 0.5), n - x + 1, low_tail)
-        high = special.betaincinv(x + 1, np.maximum(n - x, 0.5), 1 - high_tail)
+        low = special.betaincinv(np.where(x > 0, x, 0.5), n - x + 1, low_tail)
+        high = special.betaincinv(x + 1, np.where(n > x, n - x, 0.5), 1 - high_tail)
     empty = n <= 0
     low = np.where(empty, np.nan, np.where(x <= 0, 0.0, low))
     high = np.where(empty, np.nan, np.where(x >= n, 1.0, high))

@@ -207,7 +207,7 @@ def macro(table: CountTable, interval: Interval, seed: int) -> dict[str, list[Va
 
     return {
         "accuracy": rated(table.tally(lambda t: (t.right, t.n)), interval, NO_ROWS),
-        "error_rate": rated(table.tally(lambda t: (t.n - t.right, t.n)), interval, NO_ROWS),
+        "error_rate": rated(table.tally(lambda t: (t.missed.sum(1), t.n)), interval, NO_ROWS),
         **{key: mean(read) for key, read in BY_CLASS.items()},
         **_nonlinear(table, seed),
         **{key: _constant(table) for key in SHARES},
@@ -216,7 +216,7 @@ def macro(table: CountTable, interval: Interval, seed: int) -> dict[str, list[Va
 
 BY_CLASS: Mapping[str, Read[CountTable]] = {
     "true_positive_rate": lambda table: (table.diagonal, table.actual),
-    "false_negative_rate": lambda table: (table.actual - table.diagonal, table.actual),
+    "false_negative_rate": lambda table: (table.missed, table.actual),
     "precision": lambda table: (table.diagonal, table.selected),
 }
 """(groups, classes) successes and sizes."""

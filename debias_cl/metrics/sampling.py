@@ -51,7 +51,8 @@ def sampling(known: Annotations) -> dict[str, Any] | None:
         named = known.persons >= 0
         codes, place = np.unique(known.persons[named], return_inverse=True)
         rows = np.bincount(place, known.rows[named], 1)
-        persons, most = len(codes) + int((~named).sum()), int(rows.max(initial=0))
+        persons = len(codes) + int((~named).sum())
+        most = int(max(rows.max(initial=0), known.rows[~named].max(initial=0)))
     return {
         "weighted": weighted,
         "kish_n": kish,

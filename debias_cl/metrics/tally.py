@@ -143,12 +143,12 @@ def how_of(design: Design[Any]) -> str:
 
 def _tally(x: Counts, rows: Counts, layers: Design[tuple[Counts, Counts]]) -> Tally:
     """Return the tally of rows and of what was read off the layers."""
-    size = cap = np.asarray(rows, np.float64)
+    size = cap = every = np.asarray(rows, np.float64)
     if layers.weight is not None and layers.square is not None:
         x, size = (np.asarray(v, np.float64) for v in layers.weight)
         right, every = (np.maximum(v, 0) for v in layers.square)
         cap = share(size**2, np.where(rows > 0, every, 0))
-    there = (rows > 0) & (size > 0)
+    there = (rows > 0) & (size > 0) & (every > 0)
     q, how = _rate(x, np.where(there, size, 0)), how_of(layers)
     if layers.units is None:
         off = right * (1 - q) ** 2 + np.maximum(every - right, 0) * q**2

@@ -93,7 +93,7 @@ def by_prediction(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for precision: strata are predicted classes, outcomes right and wrong."""
     small = _collapsed(table) if table.binary else table
     right = np.diagonal(small.table, axis1=1, axis2=2)
-    view = np.stack([right, small.table.sum(1) - right], -1)
+    view = np.stack([right, small.falsely], -1)
     levels = _levels(small)
     return View(
         view,
@@ -118,7 +118,7 @@ def by_selection(table: CountTable, rates: tuple[str, ...]) -> View:
 @layered
 def by_rightness(table: CountTable, rates: tuple[str, ...]) -> View:
     """Return the view for accuracy: one stratum, outcomes right and wrong; over rows."""
-    view = np.stack([table.right, table.n - table.right], -1)[:, None]
+    view = np.stack([table.right, table.missed.sum(1)], -1)[:, None]
     return View(view, (Pick(rates[0], "", (0,), 0),), (NO_ROWS,))
 
 
