@@ -12,7 +12,7 @@ from debias_cl.metrics.proportions import Array, share, wilson
 from debias_cl.metrics.scored import Parted, Scored
 from debias_cl.metrics.values import NO_LABEL, Value, finite
 
-MOST = 51
+MOST = 71
 """Thresholds at most."""
 GAPS: Mapping[str, tuple[str, ...]] = {
     "demographic_parity_difference": ("selection_rate",),
@@ -23,14 +23,25 @@ METHOD = "Wilson, at each threshold"
 
 
 def thresholds(scored: Scored, used: float) -> Array:
-    """Return at most `MOST` ascending thresholds: quantiles of the scores, and the one in use."""
+    """Return at most `MOST` ascending thresholds: half of them quantiles, half at even steps.
+
+    Scores of a sure classifier lie near its ends, so quantiles alone would leave the middle empty.
+
+    Args:
+        scored: the entries.
+        used: the threshold in use, which is among them where it lies between the scores.
+    """
     if not len(scored):
         return np.zeros(0)
+    half = (MOST - 1) // 2
     below = np.cumsum(scored.weight)
-    levels = np.linspace(0, 1, MOST - 1) * below[-1]
-    place = np.minimum(np.searchsorted(below, levels * (1 - 1e-12)), len(scored) - 1)
-    inside = scored.score[0] <= used <= scored.score[-1]
-    return np.unique(np.append(scored.score[place], used if inside else scored.score[-1]))
+    levels = np.linspace(0, 1, half) * below[-1] * (1 - 1e-12)
+    place = np.minimum(np.searchsorted(below, levels), len(scored) - 1)
+    low, high = scored.score[0], scored.score[-1]
+    found = [scored.score[place], np.linspace(low, high, half + 2)[1:-1], [low, high]]
+    if low <= used <= high:
+        found.append([used])
+    return np.unique(np.concatenate(found))
 
 
 @dataclass(frozen=True)

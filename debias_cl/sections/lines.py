@@ -12,8 +12,8 @@ from debias_cl.sections.figures import DASHES, Panel, Scale, cut, ticks
 
 LEFT, RIGHT, TOP, DEEP = 40, 328, 22, 206
 """Pixels of the plot's edges, and its height where nothing else is said."""
-MOST_DRAWN = 60
-"""Points drawn of a line at most."""
+MOST_DRAWN, MOST_BACK = 60, 24
+"""Points drawn of a line at most, and of one that stands back."""
 
 Numbers = tuple[float, ...]
 
@@ -143,7 +143,7 @@ def _line(panel: Panel, x: Scale, y: Scale, line: Line) -> None:
     wide = 1.0 if back else (2.0 if line.thick else 1.3)
     dash = () if back else DASHES[line.series]
     for values, width in ((line.y, wide), (line.low, 0.7), (line.high, 0.7)):
-        inside = clipped(line.x, values, x, y) if values else ()
+        inside = clipped(line.x, values, x, y, MOST_BACK if back else MOST_DRAWN) if values else ()
         if len(inside) > 1:
             xs, ys = [x(a) for a, _ in inside], [y(b) for _, b in inside]
             panel.line(xs, ys, line.series, width=width, dash=dash if width == wide else ())
@@ -157,12 +157,14 @@ def _line(panel: Panel, x: Scale, y: Scale, line: Line) -> None:
         panel.mark(x(point.x), y(point.y), line.series)
 
 
-def clipped(xs: Numbers, ys: Numbers, x: Scale, y: Scale) -> Sequence[tuple[float, float]]:
+def clipped(
+    xs: Numbers, ys: Numbers, x: Scale, y: Scale, most: int = MOST_DRAWN
+) -> Sequence[tuple[float, float]]:
     """Return the points of a line inside the axes, with those where it enters and leaves."""
     found: list[tuple[float, float]] = []
     points = list(zip(xs, ys, strict=True))
-    if len(points) > MOST_DRAWN:
-        places = {round(i * (len(points) - 1) / (MOST_DRAWN - 1)) for i in range(MOST_DRAWN)}
+    if len(points) > most:
+        places = {round(i * (len(points) - 1) / (most - 1)) for i in range(most)}
         points = [points[i] for i in sorted(places)]
     for one, other in pairwise(points):
         for end in _inside(one, other, x, y):

@@ -22,7 +22,7 @@ LISTED = 11
 """Thresholds in a table at most."""
 MOST_LISTED = 4
 """Groups in a table at most."""
-DRAWN = 41
+DRAWN = 60
 """Thresholds drawn at most."""
 GAPS: Mapping[str, tuple[str, bool, str]] = {
     "demographic_parity_difference": ("axis", False, "Thin"),
@@ -161,10 +161,9 @@ def _gaps_figure(document: Document, attribute: str, place: int, table: Table) -
     identity = f"f5{place}"
     svg = plot(lines, across, up, extras, (identity, head, DESCRIPTION))
     least = (found / "min_group").number or 0
-    told_of = (
-        f"Largest gap between groups of {least:.0f} or more at each threshold; dotted: in use."
-    )
-    return Figure(identity, f"5.{place}", head, told_of, svg, table.id, f"table {table.number}")
+    which = f"Largest gap between groups of {least:.0f} or more. {'; '.join(said)}"
+    which += "; dotted: threshold in use."
+    return Figure(identity, f"5.{place}", head, which, svg, table.id, f"table {table.number}")
 
 
 def _roof(highest: float) -> float:
