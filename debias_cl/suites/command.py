@@ -9,7 +9,7 @@ from rich.console import Console
 
 from debias_cl.cli import listed
 from debias_cl.errors import UsageError, did_you_mean
-from debias_cl.suites.grid import Choice, Suite, cells_of, read_suite, share, suites
+from debias_cl.suites.grid import Choice, Suite, cells_of, named, read_suite, share, suites
 from debias_cl.suites.leaderboard import write_leaderboard
 from debias_cl.suites.results import load_all
 from debias_cl.suites.schedule import Plan, default_jobs, duration, run
@@ -66,7 +66,7 @@ def plan_of(options: BenchmarkOptions, suite: Suite) -> Plan:
 
     device = pick_device(options.device)
     choice = Choice(
-        listed(options.methods),
+        named(options.methods, suite.methods()),
         listed(options.datasets),
         listed(options.parts),
         numbers(options.seeds),
@@ -85,13 +85,12 @@ def plan_of(options: BenchmarkOptions, suite: Suite) -> Plan:
 
 def _baselines(options: BenchmarkOptions) -> tuple[str, ...]:
     """Return the baselines that were asked for: methods that the suite or the results have."""
-    asked = listed(options.baseline)
-    if not asked:
+    if not options.baseline:
         return ()
     suite = read_suite(options.suite)
-    known = {cell.method for cell in cells_of(suite, Choice(methods=listed(options.methods)))}
-    known |= {cell.method for cell in cells_of(suite)}
+    known = suite.methods() | set(named(options.methods, suite.methods()))
     known |= {result.method for result in load_all(Path(options.results) / suite.name)}
+    asked = named(options.baseline, known)
     for name in asked:
         if name not in known:
             raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -104,6 +104,10 @@ class Suite:
         question = replace(self.question, baselines=baselines)
         return replace(self, question=question, questions=asked)
 
+    def methods(self) -> set[str]:
+        """Return the names of all methods of all parts."""
+        return {name for part in self.parts for name, *_ in _methods(part["methods"], ())}
+
     def tells(self, part: str) -> str:
         """Return what a part says of itself; "" for a part that the suite does not have (now)."""
         return next((str(p.get("says", "")) for p in self.parts if p["name"] == part), "")
@@ -171,6 +175,22 @@ def cells_of(
             remedy="fewer of --methods, --datasets, --parts, --seeds, --rho",
         )
     return list({cell.name: cell for cell in cells}.values())
+
+
+def named(text: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in a text parted by commas; a known name may have commas of its own.
+
+    >>> named("contex, gated, no warm-up", {"gated, no warm-up"})
+    ('contex', 'gated, no warm-up')
+    """
+    names, found = set(known), list[str]()
+    pieces = [piece.strip() for piece in text.split(",") if piece.strip()]
+    while pieces:
+        sizes = range(len(pieces), 0, -1)
+        size = next((n for n in sizes if ", ".join(pieces[:n]) in names), 1)
+        found.append(", ".join(pieces[:size]))
+        pieces = pieces[size:]
+    return tuple(found)
 
 
 def share(cells: Sequence[Cell], text: str) -> list[Cell]:

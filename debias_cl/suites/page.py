@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from debias_cl.checks.text import bare_share
+from debias_cl.checks.text import bare_share, capital
 from debias_cl.sections.bars import Curve, curves
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.html import Shown, fill, page
@@ -82,14 +82,17 @@ def _lede(board: Board, baseline: str) -> str:
             if found.adjusted is not None and found.adjusted < LEVEL:
                 kept.append(row.method)
     order = ("better", "worse", "no difference shown", "not known")
-    parts = [f"{word}: {', '.join(said[word])}" for word in order if word in said]
+    # Names of methods have commas.
+    parts = [f"{word}: {'; '.join(said[word])}" for word in order if word in said]
     if not parts:
         return f"No method is compared with {baseline} here."
     what = f"{WORDS[question.measure]} accuracy on the {question.split} split, {question.judge}"
     holm = (
-        f"Holm p is below {LEVEL} for {', '.join(kept)}" if kept else f"no Holm p is below {LEVEL}"
+        f"Holm p is below {LEVEL} for {'; '.join(kept)}" if kept else f"no Holm p is below {LEVEL}"
     )
-    return f"Against {baseline}, {what}: {'; '.join(parts)}. After adjustment, {holm}."
+    return (
+        f"Against {baseline}, {what}. {'. '.join(map(capital, parts))}. After adjustment, {holm}."
+    )
 
 
 def _table(board: Board, number: int) -> Table:

@@ -11,7 +11,7 @@ import pytest
 from debias_cl.benchmark import main, numbers
 from debias_cl.errors import DataError, UsageError
 from debias_cl.losses import OBJECTIVES
-from debias_cl.suites.grid import Cell, Choice, cells_of, read_suite, share, suites
+from debias_cl.suites.grid import Cell, Choice, cells_of, named, read_suite, share, suites
 
 
 @cache
@@ -172,3 +172,13 @@ def test_a_cell_is_named_by_its_configuration() -> None:
     first, second = every_cell("quick")[:2]
     assert first.name != second.name
     assert Cell(first.suite, "other", "other", first.views, first.config).name == first.name
+
+
+def test_a_method_with_a_comma_in_its_name_can_be_asked_for() -> None:
+    suite = read_suite("evidence")
+    known = suite.methods()
+    assert named("mixture, weight 0.25,contex", known) == ("mixture, weight 0.25", "contex")
+    assert named("a, b", known) == ("a", "b") and named("", known) == ()
+    chosen = Choice(methods=named("gated, no warm-up", known), parts=("b",), seeds=(5,))
+    (cell,) = cells_of(suite, chosen)
+    assert cell.config.objective.options["warmup"] == 0
