@@ -24,7 +24,6 @@ from debias_cl.gates import NO_RULES, Rules, judge
 from debias_cl.metrics import Settings, compare, measure
 from debias_cl.records import Annotations, Predictions, to_json
 from debias_cl.remedies import Tried
-from debias_cl.sections.html import render
 
 SCHEMA = "debias_cl.metrics/1"
 LISTED_EXCLUSIONS = 200
@@ -221,6 +220,8 @@ def write_report(
     Returns:
         The report's path.
     """
+    from debias_cl.sections.html import render  # with matplotlib: only where a page is drawn
+
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "metrics.json", to_json(document))
     write_atomic(folder / "groups.csv", groups_csv(document))

@@ -15,6 +15,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = (
     "audit_100m",
     "augmentation",
+    "coverage",
     "extraction",
     "loss",
     "metrics",
@@ -64,7 +65,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_no_script_is_forgotten() -> None:
-    shared = {"harness", "bars", "dense"}
+    shared = {"harness", "bars", "bars_coverage", "coverage_designs", "dense"}
     assert {path.stem for path in FOLDER.glob("*.py")} == {*SCRIPTS, *shared}
 
 

@@ -28,13 +28,14 @@ def test_ci_runs_the_readmes_test_command() -> None:
 def test_every_option_named_in_the_readme_exists() -> None:
     sources = "\n".join(
         (ROOT / "debias_cl" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("cli", "train", "evaluate", "report", "benchmark")
+        for name in ("cli", "train", "evaluate", "audit", "report", "benchmark")
     )
     for option in set(re.findall(r"(?<=[\s`(])--([a-z][a-z-]+)", README)) - {
         "help",
         "nproc-per-node",
     }:
-        assert re.search(rf"^    {option.replace('-', '_')}:", sources, re.MULTILINE), option
+        name = option.removeprefix("no-").replace("-", "_")
+        assert re.search(rf"^    {name}:", sources, re.MULTILINE), option
 
 
 def test_every_data_set_named_in_the_readme_exists_and_has_a_card() -> None:
