@@ -34,7 +34,7 @@ def coverage(*studies: str, ends: tuple[float, float], five: bool = False) -> Re
         ]
         met = all(ends[0] - e <= c <= ends[1] + e for c, e in zip(found, slack, strict=True))
         mean = sum(found) / len(found)
-        text = f"{min(found):.1%} to {max(found):.1%}, mean {mean:.1%}, {len(found)} settings"
+        text = f"{min(found):.2%} to {max(found):.2%}, mean {mean:.2%}, {len(found)} settings"
         return text, met
 
     return read

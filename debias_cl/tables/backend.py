@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,7 +83,9 @@ class BackendSource:
         self._refuse_absent(roles)
         names = (*roles.scores, *((roles.weight,) if roles.weight else ()))
         numbers, notes = self._numbers(names, roles.missing)
-        found = self._look(expression.facts(numbers, roles.weight))
+        found = self._ends(numbers, roles.weight)
+        if found is None:
+            found = self._look(expression.facts(numbers, roles.weight))
         numbers = {
             name: one.settled(found.get(f"{name} nan") or 0) for name, one in numbers.items()
         }
@@ -104,6 +107,24 @@ class BackendSource:
             tuple(notes),
             unweighted,
         )
+
+    def _ends(self, numbers: Mapping[str, Number], weight: str) -> dict[str, Any] | None:
+        """Return the facts from the lowest and the highest value, where these tell them all.
+
+        DuckDB orders infinity and NaN after every number, so finite ends leave room for neither;
+        and it often knows the ends of a Parquet column without reading it.
+        """
+        plain = {name: one.plain for name, one in numbers.items()}
+        duck = getattr(self.raw.get_backend(), "name", "") == "duckdb"
+        if weight or not duck or any(value is None for value in plain.values()):
+            return None
+        ends = self._look(
+            {f"{name} low": value.min() for name, value in plain.items()}
+            | {f"{name} high": value.max() for name, value in plain.items()}
+        )
+        if not all(end is not None and math.isfinite(end) for end in ends.values()):
+            return None
+        return ends
 
     def _refuse_absent(self, roles: Roles) -> None:
         for name in roles.columns:

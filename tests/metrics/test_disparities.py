@@ -11,7 +11,7 @@ import pytest
 from fairlearn import metrics as fairness
 from scipy import stats
 
-from debias_cl.metrics import Settings, combinations, measure, ratios
+from debias_cl.metrics import Settings, combinations, disparities, measure, ratios
 from debias_cl.records import Predictions
 
 Build = Callable[..., Predictions]
@@ -329,3 +329,12 @@ def test_multiclass_gaps_against_a_plain_loop(seed: int, make: Build) -> None:
     assert gaps["demographic_parity_difference"]["value"] == pytest.approx(selection)
     precision = widest(lambda c: (y == c) & (p == c), lambda c: p == c)
     assert gaps["predictive_parity_difference"]["value"] == pytest.approx(precision)
+
+
+def test_benjamini_hochberg_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 7, 40):
+        p = np.round(rng.random(count) ** 2, 3)
+        ours = disparities.benjamini_hochberg(list(p))
+        assert ours == pytest.approx(stats.false_discovery_control(p, method="bh"))
+    assert disparities.benjamini_hochberg([]) == []

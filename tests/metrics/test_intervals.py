@@ -265,6 +265,15 @@ def test_worst_group_at_least_holds_by_simulation() -> None:
     assert sided >= 0.95 * 500
 
 
+@pytest.mark.parametrize("groups", [2, 3, 5, 14, 100])
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.95**0.25])
+def test_the_studentised_range_is_scipys(groups: int, level: float) -> None:
+    theirs = stats.studentized_range.ppf(level, groups, np.inf)
+    assert extremes.studentised_range(level, groups) == pytest.approx(theirs, abs=1e-6)
+    at = extremes.studentised_range(level, groups)
+    assert stats.studentized_range.cdf(at, groups, np.inf) == pytest.approx(level, abs=1e-9)
+
+
 def test_tukey_of_two_groups_is_the_normal_quantile() -> None:
     assert extremes.tukey_z(2) == pytest.approx(Z, abs=1e-4)
     assert extremes.tukey_z(14) > extremes.tukey_z(3) > Z
