@@ -18,6 +18,7 @@ from debias_cl.metrics.compared import (
     few,
     left_out,
     not_comparable,
+    two_ends,
 )
 from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.design import Design
@@ -206,8 +207,8 @@ def mean_pair(table: CountTable, least: int, settings: Settings) -> Value:
     out |= _simulated(value, low_high, size, int(lead.mask.sum()), view.design)
     out |= _mean_pair_chance(view, parts, value, statistic, settings, seed)
     return out | {
-        "lowest": end(table, lead, int(np.nanargmin(lead.rates))),
-        "highest": end(table, lead, int(np.nanargmax(lead.rates))),
+        "lowest": end(table, lead, two_ends(lead.rates)[0]),
+        "highest": end(table, lead, two_ends(lead.rates)[1]),
     }
 
 

@@ -107,6 +107,16 @@ def end(table: CountTable, part: Compared, place: int) -> Value:
     return {"group": dict(table.groups[place]), "n": size, "value": value}
 
 
+def two_ends(rates: npt.NDArray[np.float64]) -> tuple[int, int]:
+    """Return where the lowest and the highest known rate stand: two places, even of equal ones.
+
+    Args:
+        rates: (groups,) of which two or more are no NaN.
+    """
+    order = np.argsort(rates, kind="stable")  # NaN comes last
+    return int(order[0]), int(order[np.count_nonzero(~np.isnan(rates)) - 1])
+
+
 def not_comparable(table: CountTable, truth: bool = True) -> str | None:
     """Return why nothing can be compared at all: one group, or no labels where they are needed."""
     if len(table.groups) < 2:

@@ -15,6 +15,7 @@ from debias_cl.metrics.compared import (
     end,
     left_out,
     not_comparable,
+    two_ends,
 )
 from debias_cl.metrics.counts import CountTable, count, subsets
 from debias_cl.metrics.disparities import BOUNDS
@@ -138,7 +139,7 @@ def _odds(
     p: float | None,
 ) -> Value:
     """Return the disparity object of average odds."""
-    low, high = int(np.nanargmin(lead.mean)), int(np.nanargmax(lead.mean))
+    low, high = two_ends(lead.mean)
     out = blank("", outside, rate="average_odds") | {
         "value": float(lead.mean[high] - lead.mean[low]),
         "n": rows(lead.rows[lead.mask].sum()),
@@ -210,7 +211,7 @@ def differential_fairness(table: CountTable, least: int, p: float | None) -> Val
             who = described(table.groups[int(np.nanargmin(part.rates))])
             return blank(f"'{part.pick.level}' is never predicted where {who}", outside)
     lead = max(there, key=lambda part: float(np.nanmax(part.rates) / np.nanmin(part.rates)))
-    low, high = int(np.nanargmin(lead.rates)), int(np.nanargmax(lead.rates))
+    low, high = two_ends(lead.rates)
     ends = extremes.ratio_bounds([part.counts for part in there], p)
     most, under = (finite(-np.log(end)) if end > 0 else None for end in ends)
     two = lead.mask.sum() == 2 and most is not None

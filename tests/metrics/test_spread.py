@@ -159,3 +159,12 @@ def test_persons_widen_average_odds(make: Any) -> None:
     assert other["value"] == pytest.approx(one["value"])
     assert other["high"] == pytest.approx(one["high"], abs=5e-3)
     assert "n_effective" in other
+
+
+def test_groups_that_are_all_equal_still_give_two_groups(make: Any) -> None:
+    """The interval is that of two groups, not of one against itself."""
+    rows = make(list("0001" * 2), list("0001" * 2), {"g": list("aaaabbbb")})
+    found = measure(rows, QUICK)["disparities"]["g"]
+    for name in ("average_odds_difference", "differential_fairness"):
+        assert found[name]["value"] == 0, name
+        assert found[name]["lowest"]["group"] != found[name]["highest"]["group"], name
