@@ -22,7 +22,7 @@ from debias_cl.errors import UsageError, did_you_mean
 from debias_cl.metrics import combinations, contrasts, rates, ratios
 from debias_cl.metrics.compared import not_comparable
 from debias_cl.metrics.contrasts import Contrast
-from debias_cl.metrics.counts import CountTable, count, subsets
+from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.null import Pick
 from debias_cl.metrics.proportions import Array, Counts, share
 from debias_cl.metrics.settings import Settings
@@ -56,7 +56,7 @@ class Pair:
     share: float | None = None
 
 
-def add(document: Value, predictions: Predictions, settings: Settings) -> None:
+def add(document: Value, predictions: Predictions, table: CountTable, settings: Settings) -> None:
     """Add `against` to the gaps and ratios of `COMPARISONS`, where a reference was asked for.
 
     With more than two label levels it is about the level of the largest gap.
@@ -64,16 +64,13 @@ def add(document: Value, predictions: Predictions, settings: Settings) -> None:
     Raises:
         UsageError: a reference that the data do not have.
     """
-    known = predictions.annotations
-    named = named_levels(settings.reference, known)
+    named = named_levels(settings.reference, predictions.annotations)
     if not (named or settings.against):
         return
-    for combo in subsets([column.name for column in known.attributes]):
-        table = count(predictions, combo)
-        found = document["disparities"][table.name]
-        for family, comparison in COMPARISONS.items():
-            if not not_comparable(table, comparison.truth):
-                _add(found, table, family, comparison, named, settings.against)
+    found = document["disparities"][table.name]
+    for family, comparison in COMPARISONS.items():
+        if not not_comparable(table, comparison.truth):
+            _add(found, table, family, comparison, named, settings.against)
 
 
 def named_levels(reference: Mapping[str, str], known: Annotations) -> dict[str, str]:
@@ -118,7 +115,7 @@ def _add(
         for place, pick in enumerate(view.picks)
         if table.binary or pick.level in ("", leading)
     ]
-    pairs = {place: list(_pairs(table, comparison, place, named, others)) for place in picks}
+    pairs = {place: list(_pairs(table, view, comparison, place, named, others)) for place in picks}
     for form in comparison.forms:
         found[f"{family}_{form}"]["against"] = [
             {**_who(table, view.picks[place], pair), **value}
@@ -135,13 +132,13 @@ def _who(table: CountTable, pick: Pick, pair: Pair) -> Value:
 
 def _pairs(
     table: CountTable,
+    view: View,
     comparison: Comparison,
     place: int,
     named: Mapping[str, str],
     others: tuple[str, ...],
 ) -> Iterator[Pair]:
     """Yield every group beside the named one, and beside what else was asked for."""
-    view = comparison.make(table, comparison.rates)
     if all(name in named for name in table.columns):
         reference = {name: named[name] for name in table.columns}
         at = [dict(group) for group in table.groups].index(reference)

@@ -17,6 +17,7 @@ from debias_cl.metrics.compared import (
     end,
     left_out,
     not_comparable,
+    two_ends,
 )
 from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.proportions import share
@@ -135,7 +136,7 @@ def _one(
     if found["value"] is None:
         return blank(found["reason"], outside)
     outside = [*outside, *_void(table, found.pop("void", ()))]
-    order = np.argsort(np.where(part.mask, part.rates, np.inf), kind="stable")
+    low, high = two_ends(part.rates)
     return {
         "value": found["value"],
         "low": finite(found["low"]),
@@ -143,8 +144,8 @@ def _one(
         "n": rows(part.rows[part.mask].sum()),
         "reason": found["reason"],
         "method": found["method"],
-        "lowest": end(table, part, int(order[0])),
-        "highest": end(table, part, int(order[part.mask.sum() - 1])),
+        "lowest": end(table, part, low),
+        "highest": end(table, part, high),
         "left_out": outside,
         **_beside(form == "difference", found["value"], usable, chance),
         "at_least": finite(found["at_least"]),

@@ -39,15 +39,18 @@ def measure(predictions: Predictions, settings: Settings = DEFAULT) -> Value:
     Returns:
         The measured part of metrics.json (schema debias_cl.metrics/1): label, attributes, n,
         n_missing_prediction, overall, attributes_overall, groups, cells, classes, disparities,
-        leakage, findings, and what each of `ADDED` adds.
+        leakage, findings, and what each of `EACH` and `ADDED` adds.
     """
-    document = _started(predictions, settings)
+    everything = count(predictions, ())
+    document = _started(predictions, everything.overall(), settings)
     names = [column.name for column in predictions.annotations.attributes]
     for combo in subsets(names):
-        _add(document, predictions, count(predictions, combo), settings)
+        table = count(predictions, combo)
+        _add(document, predictions, table, settings)
+        for add_to in EACH:
+            add_to(document, predictions, table, settings)
     first = next(iter(document["attributes_overall"].values()), alignment.without_cells())
     document["overall"] |= first
-    everything = count(predictions, ())
     classes, least = alignment.by_class(everything, settings.min_group, settings.interval)
     document["classes"], document["overall"]["worst_class_accuracy"] = classes, least
     for add in ADDED:
@@ -56,11 +59,15 @@ def measure(predictions: Predictions, settings: Settings = DEFAULT) -> Value:
     return document
 
 
+EACH: tuple[Callable[[Value, Predictions, CountTable, Settings], None], ...] = (
+    spread.add,
+    against.add,
+)
+"""Each adds its part for one attribute or intersection, whose table is counted and gaps known."""
+
 ADDED: tuple[Callable[[Value, Predictions, Settings], None], ...] = (
     sampling.add,
     scores.add,
-    spread.add,
-    against.add,
     strata.add,
     reweighted.add,
     trend.add,
@@ -80,9 +87,8 @@ def refuse_absent(known: Annotations, settings: Settings) -> None:
         strata.refuse_absent(settings.within, known)
 
 
-def _started(predictions: Predictions, settings: Settings) -> dict[str, Any]:
+def _started(predictions: Predictions, whole: CountTable, settings: Settings) -> dict[str, Any]:
     """Return the document with what concerns all rows together."""
-    whole = count(predictions, ()).overall()
     return {
         "label": _label(predictions, whole),
         "attributes": [],

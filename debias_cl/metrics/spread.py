@@ -17,7 +17,7 @@ from debias_cl.metrics.compared import (
     not_comparable,
     two_ends,
 )
-from debias_cl.metrics.counts import CountTable, count, subsets
+from debias_cl.metrics.counts import CountTable
 from debias_cl.metrics.disparities import BOUNDS
 from debias_cl.metrics.null import Ints, Pick
 from debias_cl.metrics.proportions import LEVEL, Array, Counts, Z
@@ -34,17 +34,15 @@ ODDS = ("true_positive_rate", "false_positive_rate")
 Bounds = tuple[float | None, float | None]
 
 
-def add(document: Value, predictions: Predictions, settings: Settings) -> None:
+def add(document: Value, predictions: Predictions, table: CountTable, settings: Settings) -> None:
     """Add `standard_deviation` to every gap, `average_odds_difference`, `differential_fairness`."""
-    for combo in subsets([column.name for column in predictions.annotations.attributes]):
-        table = count(predictions, combo)
-        found = document["disparities"][table.name]
-        for suffix, least in (("", 1), (MIN_GROUP, settings.min_group)):
-            deviations(found, table, suffix, least)
-            odds = found[f"equalized_odds_difference{suffix}"]["p"]
-            found[f"average_odds_difference{suffix}"] = average_odds(table, least, odds)
-            parity = found[f"demographic_parity_difference{suffix}"]["p"]
-            found[f"differential_fairness{suffix}"] = differential_fairness(table, least, parity)
+    found = document["disparities"][table.name]
+    for suffix, least in (("", 1), (MIN_GROUP, settings.min_group)):
+        deviations(found, table, suffix, least)
+        odds = found[f"equalized_odds_difference{suffix}"]["p"]
+        found[f"average_odds_difference{suffix}"] = average_odds(table, least, odds)
+        parity = found[f"demographic_parity_difference{suffix}"]["p"]
+        found[f"differential_fairness{suffix}"] = differential_fairness(table, least, parity)
 
 
 def deviations(found: Value, table: CountTable, suffix: str, least: int) -> None:
