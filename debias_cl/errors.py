@@ -71,6 +71,16 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     return f"did you mean '{folded[near[0]]}'?" if near else f"one of: {', '.join(names)}"
 
 
+def first_line(error: Exception, most: int | None = None) -> str:
+    """Return the first line of another library's message, else the kind of error.
+
+    Args:
+        error: what it raised.
+        most: characters after which the line is cut; None keeps all.
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+
+
 def last_error(output: str) -> str:
     """Return the last error that a command printed; where there is none, what it printed last."""
     said = [line for line in output.splitlines() if line.startswith(PREFIX)]

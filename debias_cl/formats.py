@@ -21,7 +21,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from debias_cl.errors import CheckpointError
+from debias_cl.errors import CheckpointError, first_line
 from debias_cl.programs import load_export, load_onnx, load_torchscript, quiet
 
 HEAD_BYTES = 512
@@ -152,9 +152,8 @@ def _read_torch(path: Path) -> tuple[Any, Mapping[str, Any]]:
 
 
 def _damaged(path: Path, error: Exception) -> NoReturn:
-    reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     raise CheckpointError(
-        f"this file of weights is damaged or cut off: {reason}",
+        f"this file of weights is damaged or cut off: {first_line(error, 200)}",
         where=f"{path} ({path.stat().st_size:,} bytes)",
         remedy="copy or download it again and compare its size and checksum",
     ) from error

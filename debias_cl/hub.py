@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from debias_cl.encoders import DOWNLOAD_SECONDS
-from debias_cl.errors import CheckpointError
+from debias_cl.errors import CheckpointError, first_line
 
 PREFIXES = ("hf:", "hf-hub:", "hf_hub:")
 
@@ -59,9 +59,8 @@ def fetch(text: str) -> tuple[Path, Mapping[str, Any]]:
                 if file in there
             }
     except Exception as error:  # the client has many errors: absent, private, no network
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
-            f"{name} could not be had from the Hugging Face hub: {reason[:300]}",
+            f"{name} could not be had from the Hugging Face hub: {first_line(error, 300)}",
             where=text,
             expected="a public repository, and a network that reaches huggingface.co",
             remedy="download its model.safetensors elsewhere and give that file, with --arch",

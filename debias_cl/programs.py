@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from debias_cl.errors import CheckpointError, UsageError
+from debias_cl.errors import CheckpointError, UsageError, first_line
 from debias_cl.foreign import as_rows
 
 
@@ -160,9 +160,8 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every library has its own errors for a damaged file
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise CheckpointError(
-            f"this file cannot be loaded: {lines[0][:300]}",
+            f"this file cannot be loaded: {first_line(error, 300)}",
             where=f"{path} ({path.stat().st_size:,} bytes)",
             remedy="copy or download it again; or export it anew with the installed version",
         ) from error

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from debias_cl.errors import DataError, UsageError, did_you_mean
+from debias_cl.errors import DataError, UsageError, did_you_mean, first_line
 from debias_cl.tables import expression
 from debias_cl.tables.backend import BackendSource, Plan
 from debias_cl.tables.expression import Number
@@ -38,14 +38,14 @@ def connected(url: str, table: str, files: Sequence[str] = ()) -> BackendSource:
             rows = engine.read_parquet(files[0] if len(files) == 1 else list(files))
             return BackendSource(", ".join(files), rows)
         except Exception as error:  # every engine raises its own kind
-            raise DataError(f"the files cannot be read: {_first(error)}", where=url) from error
+            raise DataError(f"the files cannot be read: {first_line(error)}", where=url) from error
     schema, _, name = table.rpartition(".")
     try:
         return BackendSource(table, engine.table(name, database=schema or None))
     except Exception as error:
         near = _tables(engine)
         raise DataError(
-            f"there is no table '{table}': {_first(error)}",
+            f"there is no table '{table}': {first_line(error)}",
             where=f"--connect {url}",
             remedy=did_you_mean(name, near) if near else "",
         ) from error
@@ -73,12 +73,7 @@ def engine_of(url: str) -> Any:
             expected="a URL such as duckdb:///file.duckdb, postgres://host/db, pyspark://",
         ) from error
     except Exception as error:  # every engine raises its own kind
-        raise DataError(f"no connection to {url}: {_first(error)}") from error
-
-
-def _first(error: Exception) -> str:
-    """Return the first line of another library's message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataError(f"no connection to {url}: {first_line(error)}") from error
 
 
 def _tables(engine: Any) -> list[str]:
@@ -106,7 +101,7 @@ def sql(expression_: Any, dialect: str) -> str:
         return str(ibis.to_sql(expression_, dialect=name))
     except Exception as error:  # each part of Ibis raises its own kind
         raise UsageError(
-            f"no SQL in the dialect '{dialect}': {_first(error)}",
+            f"no SQL in the dialect '{dialect}': {first_line(error)}",
             where="--print-sql",
             expected="a name that Ibis knows: duckdb, postgres, bigquery, snowflake, pyspark, ...",
         ) from error
