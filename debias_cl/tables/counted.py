@@ -84,29 +84,29 @@ class TableSource:
         for name in roles.columns:
             table.column(name)
         rows = self._rows()
-        weight, square = self._weights(roles.weight, rows)
+        names = (*roles.scores, *((roles.weight,) if roles.weight else ()))
+        read = {name: self._read(name) for name in names}
+        weight, square = self._weights(
+            roles.weight, rows, read[roles.weight][0] if roles.weight else None
+        )
         unknown = np.zeros(len(rows), np.bool_) if weight is None else np.isnan(weight)
         unweighted, keep = (rows > 0) & unknown, (rows > 0) & ~unknown
         mass = Mass(rows, weight, square).take(keep)
-        scores = {name: self._numbers(name)[keep] for name in roles.scores}
+        scores = {name: read[name][0][keep] for name in roles.scores}
         return Counted(
             source=self.name,
             keys={name: _counted(table.column(name), keep, mass.rows) for name in roles.keys},
             selected={name: selected(found, roles.threshold) for name, found in scores.items()},
             scores=scores if scored else {},
             mass=mass,
-            notes=(*table.notes, *self._number_notes(roles)),
+            notes=(*table.notes, *(note for name in names for note in read[name][1])),
             exclusions=(*table.exclusions, *_without_weight(table, unweighted, roles.weight)),
             left_out=len(table.exclusions) + int(rows[unweighted].sum()),
         )
 
-    def _numbers(self, name: str) -> Floats:
-        return numeric(name, self.table.column(name), self.table.where)[0]
-
-    def _number_notes(self, roles: Roles) -> tuple[str, ...]:
-        names = (*roles.scores, *((roles.weight,) if roles.weight else ()))
-        found = [numeric(name, self.table.column(name), self.table.where)[1] for name in names]
-        return tuple(note for notes in found for note in notes)
+    def _read(self, name: str) -> tuple[Floats, tuple[str, ...]]:
+        """Return the numbers of a column, and what is to be said of them."""
+        return numeric(name, self.table.column(name), self.table.where)
 
     def _rows(self) -> Codes:
         """Return the rows behind each row of the table.
@@ -116,7 +116,7 @@ class TableSource:
         """
         if not self.count_column:
             return np.ones(len(self.table), np.int64)
-        found = self._numbers(self.count_column)
+        found, _ = self._read(self.count_column)
         wrong = np.flatnonzero(~(found >= 0) | (found != np.floor(found)))
         if len(wrong):
             row = int(wrong[0])
@@ -127,11 +127,12 @@ class TableSource:
             )
         return found.astype(np.int64)
 
-    def _weights(self, name: str, rows: Codes) -> tuple[Floats | None, Floats | None]:
+    def _weights(
+        self, name: str, rows: Codes, weight: Floats | None
+    ) -> tuple[Floats | None, Floats | None]:
         """Return summed weights and squared weights; without squares, rows weigh alike."""
-        if not name:
+        if weight is None:
             return None, None
-        weight = self._numbers(name)
         wrong = np.flatnonzero((weight < 0) | np.isinf(weight))
         if len(wrong):
             row = int(wrong[0])
@@ -142,7 +143,7 @@ class TableSource:
             )
         squares = f"{name}{self.square_suffix}"
         if self.count_column and squares in self.table.columns:
-            return weight, self._numbers(squares)
+            return weight, self._read(squares)[0]
         return weight, weight**2 / np.maximum(rows, 1)
 
 
