@@ -9,11 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
+from debias_cl.data.contract import IMAGENET_MEAN, IMAGENET_STD
 from debias_cl.encoders import SOURCES, Encoder
 from debias_cl.errors import UsageError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 USUAL_SIDE = 224
 """Side in pixels where nothing else is known: that of ImageNet training."""
 

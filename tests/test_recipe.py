@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from debias_cl.config import EncoderConfig
+from debias_cl.data.contract import IMAGENET_MEAN, IMAGENET_STD
 from debias_cl.encoders import build
 from debias_cl.errors import UsageError
-from debias_cl.recipe import IMAGENET_MEAN, IMAGENET_STD, Recipe, recipe, side_of
+from debias_cl.recipe import Recipe, recipe, side_of
 
 HALF = (0.5, 0.5, 0.5)
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from debias_cl import pipeline
 from debias_cl.config import DataConfig
+from debias_cl.data.contract import IMAGENET_MEAN
 from debias_cl.errors import UsageError
 from debias_cl.evaluate import main as evaluate
 from debias_cl.metrics.schema import validate
-from debias_cl.recipe import IMAGENET_MEAN
 from debias_cl.runs import Run
 from debias_cl.sources import from_checkpoint
 from debias_cl.train import main as train

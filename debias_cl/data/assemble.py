@@ -10,15 +10,12 @@ import numpy as np
 
 from debias_cl.config import DataConfig
 from debias_cl.data.alignment import with_alignment
-from debias_cl.data.contract import SPLITS, Dataset, LabelledImages
+from debias_cl.data.contract import IMAGENET_MEAN, IMAGENET_STD, SPLITS, Dataset, LabelledImages
 from debias_cl.data.decode import Decoded, Picture, cache_folder, decode
 from debias_cl.data.picture import Rule
 from debias_cl.data.splits import ranked
 from debias_cl.errors import DataError
 from debias_cl.records import Annotations, Exclusion, Texts
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)

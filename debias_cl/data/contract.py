@@ -14,6 +14,8 @@ from debias_cl.errors import DataError
 from debias_cl.records import Annotations, Codes, Column, Exclusion
 
 SPLITS = ("train", "validation", "test")
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Channel statistics of ImageNet, in [0, 1]: those of a data set or an encoder that has no own."""
 
 
 @dataclass(frozen=True)
