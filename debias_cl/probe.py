@@ -6,8 +6,8 @@ Each probe is fitted on the training split's features and label and judges the t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from debias_cl.errors import DataError, UsageError, did_you_mean
 from debias_cl.knn import Values, knn_shares
 from debias_cl.logistic import finite_rows
 from debias_cl.logistic import fit as fit_streamed
-from debias_cl.records import Annotations, Codes, Column, Features, Floats, Predictions
+from debias_cl.records import Annotations, Bools, Codes, Column, Features, Floats, Predictions
 
 MOST_ITERATIONS = 2000
 """Iterations after which the logistic probe says that it did not converge."""
@@ -98,6 +98,38 @@ def predict(
     cells = training_cells(train.annotations)
     return predictions(
         test.annotations, probability, positive, positive_source, cells, (*notes, *more)
+    )
+
+
+def predict_each(
+    features: Features,
+    probe: ProbeConfig,
+    splits: Sequence[str],
+    positive: str,
+    positive_source: str,
+    seed: int,
+) -> dict[str, Predictions]:
+    """Fit a probe once and predict the label of several splits: as one split to the probe.
+
+    Args:
+        splits: to predict; nothing is fitted on them. For the others see `predict`.
+
+    Returns:
+        split -> predictions of its rows.
+    """
+    held = np.isin(features.split, splits)
+    both = replace(features, split=np.where(held, "held out", features.split))
+    made = predict(both, probe, "held out", positive, positive_source, seed)
+    rows = features.split[held]
+    return {name: _rows(made, rows == name) for name in splits}
+
+
+def _rows(made: Predictions, keep: Bools) -> Predictions:
+    return replace(
+        made,
+        annotations=made.annotations.take(keep),
+        predicted=made.predicted[keep],
+        scores=None if made.scores is None else made.scores[keep],
     )
 
 

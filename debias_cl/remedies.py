@@ -17,7 +17,7 @@ from debias_cl.config import ProbeConfig
 from debias_cl.dfr import balancing_split
 from debias_cl.errors import DebiasError
 from debias_cl.logistic import moments
-from debias_cl.probe import predict, predictions
+from debias_cl.probe import predict, predict_each, predictions
 from debias_cl.records import Annotations, Codes, Features, Floats, Predictions
 
 REDUCED_ROWS = 2000
@@ -166,13 +166,13 @@ def _thresholds(task: Task) -> Predictions:
     if unseen := set(_group(test.annotations).tolist()) - seen:
         levels = [test.annotations.attributes[0].levels[code] for code in sorted(unseen)]
         raise UntriedError(f"no {split} rows of {', '.join(levels)}")
-    scores = {name: _scores(task, name) for name in (split, task.test_split)}
+    held_scores, test_scores = _scores(task, split)
     rule = ThresholdOptimizer(
         estimator=_given(), constraints="equalized_odds", prefit=True, predict_method="predict"
     )
-    rule.fit(scores[split][:, None], truth, sensitive_features=_group(held.annotations))
+    rule.fit(held_scores[:, None], truth, sensitive_features=_group(held.annotations))
     chosen = rule.predict(
-        scores[task.test_split][:, None],
+        test_scores[:, None],
         sensitive_features=_group(test.annotations),
         random_state=task.seed,
     )
@@ -202,21 +202,23 @@ def _positive_code(task: Task) -> int:
     return label.levels.index(task.positive[0])
 
 
-def _scores(task: Task, split: str) -> Floats:
-    """Return the linear probe's score of the positive level for the labelled rows of a split."""
-    features = task.features
-    if split != task.test_split:
-        features = replace(features, split=features.split.copy())
-        truth = features.annotations.truth
-        assert truth is not None
-        features.split[(features.split == split) & (truth < 0)] = ""
+def _scores(task: Task, split: str) -> tuple[Floats, Floats]:
+    """Return the linear probe's scores of the positive level, from one fit.
+
+    For the labelled rows of a split, and for the rows of the test split.
+    """
+    features = replace(task.features, split=task.features.split.copy())
+    truth = features.annotations.truth
+    assert truth is not None
+    features.split[(features.split == split) & (truth < 0)] = ""
     if split == "train":  # judged where it was fitted: there is nothing else
-        rows = np.flatnonzero(features.split == "train")
-        features = _with_copy(features, rows)
+        features = _with_copy(features, np.flatnonzero(features.split == "train"))
         split = "copy"
-    made = predict(features, ProbeConfig(), split, *task.positive, task.seed)
-    assert made.scores is not None
-    return made.scores
+    both = (split, task.test_split)
+    made = predict_each(features, ProbeConfig(), both, *task.positive, task.seed)
+    held, test = (made[name].scores for name in both)
+    assert held is not None and test is not None
+    return held, test
 
 
 def _with_copy(features: Features, rows: Codes) -> Features:

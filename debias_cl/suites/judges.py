@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from debias_cl.metrics.alignment import alignment_of, cells_of, over_cells
 from debias_cl.metrics.counts import count
 from debias_cl.metrics.rates import NO_ROWS
 from debias_cl.metrics.values import proportions
-from debias_cl.probe import predict
+from debias_cl.probe import predict, predict_each
 from debias_cl.records import Features, Predictions, default_positive
 
 JUDGES = {
@@ -60,32 +59,8 @@ def judged(
             left = [split for split in splits if split != fitted]
             made = {split: predict(features, probe, split, *positive, seed) for split in left}
         else:
-            made = _together(features, probe, splits, positive, seed)
+            made = predict_each(features, probe, splits, *positive, seed)
         yield name, {split: accuracies(one) for split, one in made.items()}
-
-
-def _together(
-    features: Features,
-    probe: ProbeConfig,
-    splits: Sequence[str],
-    positive: tuple[str, str],
-    seed: int,
-) -> dict[str, Predictions]:
-    """Return the predictions of all splits from one fit: as one split to the probe."""
-    held = np.isin(features.split, splits)
-    both = replace(features, split=np.where(held, "held out", features.split))
-    made = predict(both, probe, "held out", *positive, seed)
-    rows = features.split[held]
-    return {name: _rows(made, rows == name) for name in splits}
-
-
-def _rows(made: Predictions, keep: Any) -> Predictions:
-    return replace(
-        made,
-        annotations=made.annotations.take(keep),
-        predicted=made.predicted[keep],
-        scores=None if made.scores is None else made.scores[keep],
-    )
 
 
 def accuracies(made: Predictions) -> dict[str, Any]:
