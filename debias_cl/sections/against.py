@@ -73,7 +73,6 @@ def _against(document: Document, attribute: str, form: str, caption: str, label:
     if levels:
         note += f" Of the level with the largest gap in each column: {', '.join(sorted(levels))}."
     return Table(
-        f"t{label}",
         label,
         caption,
         [Head("Group"), Head("Against"), *(Head(heads[rate], True) for rate, _ in columns)],

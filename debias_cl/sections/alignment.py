@@ -115,7 +115,6 @@ def _cells_table(
     folded = f"All {len(rows)} cells of {names.attribute(entry['name'])}" if long else ""
     note = "Share right in each cell, 95% intervals in brackets."
     return Table(
-        f"t{place}",
         place,
         caption,
         heads,
@@ -171,7 +170,7 @@ def _figure(
     svg = matrix(down, across, squares, identity, f"Heat map of accuracy, {title}", DESCRIPTION)
     told = "Accuracy per cell" + (" in %" if many else "") + "; a stronger shade is more wrong."
     heading = _message(names, run, entry["name"])
-    return Figure(identity, place, heading, told, svg, table.id, f"table {table.number}")
+    return Figure(identity, place, heading, told, svg, table.number)
 
 
 DESCRIPTION = "Rows and columns are label and attribute; the table below has the same numbers."
@@ -246,9 +245,7 @@ def _encoders(document: Document) -> Table | None:
     ]
     note = "Rows are encoder and judge. 95% intervals; the difference is paired on the same rows."
     caption = "All encoders and judges" if len(compared) > 1 else "The encoder over its cells"
-    return Table(
-        "t4a", "4a", caption, heads, rows, note, wide=True, dense=True, minimum=110 * len(heads)
-    )
+    return Table("4a", caption, heads, rows, note, wide=True, dense=True, minimum=110 * len(heads))
 
 
 SPEC = SectionSpec(

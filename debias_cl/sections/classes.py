@@ -44,7 +44,7 @@ def class_tables(document: Document) -> list[Table]:
     note += "Classes are no groups of people: some are harder than others."
     fold = f"All {count(len(rows))} classes" if len(rows) > SHOWN else ""
     caption = f"By {names.label}, lowest first"
-    table = Table("t3a", "3a", caption, heads, rows, note, True, True, folded=fold, minimum=720)
+    table = Table("3a", caption, heads, rows, note, True, True, folded=fold, minimum=720)
     entry = {"name": names.label, "alignment": None}
     return [table, confusions(document, entry, found, "3b")]
 
@@ -95,7 +95,7 @@ def class_forest(document: Document, place: str, table: str, most: int = SHOWN) 
     rest = f"; the {most} lowest, {left} more in the table" if left > 0 else ""
     axis = f"; axis from {scale.low * 100:.0f}%" if scale.low > 0 else ""
     told = f"Share right, with 95% intervals; n is {names.noun}{axis}{rest}."
-    return Figure(identity, place, "Accuracy by class", told, svg, f"t{table}", f"table {table}")
+    return Figure(identity, place, "Accuracy by class", told, svg, table)
 
 
 DESCRIPTION = "A row a class, lowest first; points are shares, lines 95% intervals. Data: table 3a."

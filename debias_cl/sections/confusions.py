@@ -50,7 +50,7 @@ def _two_answers(
         )
     caption = f"Where errors go, by {names.attribute(entry['name'])}" if by else "Where errors go"
     note = f"Counts of {names.noun}, {runs(document)[0].name}."
-    return Table(f"t{place}", place, caption, heads, rows, note, minimum=480, wide=True)
+    return Table(place, caption, heads, rows, note, minimum=480, wide=True)
 
 
 def _commonest(
@@ -91,4 +91,4 @@ def _commonest(
     caption = f"Where errors go: the {len(rows)} commonest confusions"
     usual_told = f" “Usual” marks an answer that {clean(entry['name'])} suggests." if by else ""
     note = f"{runs(document)[0].name}.{usual_told}"
-    return Table(f"t{place}", place, caption, heads, rows, note, minimum=460, wide=True)
+    return Table(place, caption, heads, rows, note, minimum=460, wide=True)

@@ -117,7 +117,7 @@ def roc_figure(document: Document, attribute: str, place: int, table: Table) -> 
         Extras(diagonal=True, height=SQUARE),
         (identity, title, "Lines: true against false positive rate. The table has the numbers."),
     )
-    return Figure(identity, f"6.{place}", title, told, svg, table.id, f"table {table.number}")
+    return Figure(identity, f"6.{place}", title, told, svg, table.number)
 
 
 def _all_high(document: Document, attribute: str) -> bool:
@@ -163,7 +163,7 @@ def calibration_figure(
         (identity, title, "Lines: share of positives against mean score. The table has them."),
     )
     told += "scores say what happens."
-    return Figure(identity, f"6.{place}", title, told, svg, table.id, f"table {table.number}")
+    return Figure(identity, f"6.{place}", title, told, svg, table.number)
 
 
 def _bin_line(node: Node, series: str) -> Line:
@@ -240,6 +240,4 @@ def _fewer(shown: Drawn) -> str:
 def _folded(
     label: str, caption: str, heads: Sequence[Head], rows: Sequence[list[Cell]], note: str
 ) -> Table:
-    return Table(
-        f"t{label}", label, caption, heads, rows, note, sort=False, folded=caption, minimum=420
-    )
+    return Table(label, caption, heads, rows, note, sort=False, folded=caption, minimum=420)

@@ -105,7 +105,7 @@ def _table(document: Document, attribute: str, compared: Sequence[Run], place: i
     note += "Three or more groups: “at least” and “at most” instead of an interval."
     caption = f"Gaps and ratios by {names.attribute(attribute)}"
     minimum = 820 + 110 * (len(compared) - 1)
-    return Table(f"t{label}", label, caption, heads, rows, note, True, True, minimum=minimum)
+    return Table(label, caption, heads, rows, note, True, True, minimum=minimum)
 
 
 def _gap_row(
@@ -272,7 +272,7 @@ def _figure(
         title += f", beside {pair[1].brief}"
     told = "Gaps in points; the grey band is what chance gives. Lines: 95% interval or bounds."
     svg = gaps(rows, highest, identity, f"Gaps {title[0].lower()}{title[1:]}", DESCRIPTION)
-    return Figure(identity, f"5.{place}", title, told, svg, f"t{label}", f"table {label}")
+    return Figure(identity, f"5.{place}", title, told, svg, label)
 
 
 DESCRIPTION = "A row a measure: gap with interval, band of chance. The table has the same numbers."

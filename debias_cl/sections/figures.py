@@ -48,8 +48,7 @@ class Figure:
         title: the message, under 50 characters.
         subtitle: what is plotted, its unit and interval.
         svg: the drawing.
-        data: id of the table with the same numbers.
-        data_title: what that table is called ("table 3a").
+        table: number of the table with the same numbers ("3a").
     """
 
     id: str
@@ -57,8 +56,7 @@ class Figure:
     title: str
     subtitle: str
     svg: Markup
-    data: str
-    data_title: str
+    table: str
 
 
 class Panel:

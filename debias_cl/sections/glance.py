@@ -43,7 +43,7 @@ def small_forest(document: Document) -> Figure | None:
     positive = words.examples(str(document["label"]["positive"]))
     titles = {"true_positive_rate": f"Of {positive}, how many are found"}
     title = titles.get(metric.rate, f"{metric.short} by group")
-    return Figure("f11", "1.1", title, told, svg, "t3a", "table 3a")
+    return Figure("f11", "1.1", title, told, svg, "3a")
 
 
 def pattern_forest(document: Document) -> Figure:
@@ -63,4 +63,4 @@ def pattern_forest(document: Document) -> Figure:
     svg, scale = forest(rows, None, "f11", "Forest plot: conflicting and aligned", description)
     start = f"; axis from {scale.low * 100:.0f}%." if scale.low > 0 else "."
     title = f"Accuracy on conflicting and aligned {noun}"
-    return Figure("f11", "1.1", title, f"{told}{start}", svg, "t4a", "table 4a")
+    return Figure("f11", "1.1", title, f"{told}{start}", svg, "4a")

@@ -92,7 +92,7 @@ def _table(
     told = f"{audited} unless another run is named. " if others else ""
     note = f"{told}95% intervals in brackets ({_method(document)}). A dash means undefined: the "
     note += "reason stands beside it, and it is left out of every comparison."
-    return Table(f"t{place}", place, caption, heads, rows, note, wide=True, dense=True, minimum=900)
+    return Table(place, caption, heads, rows, note, wide=True, dense=True, minimum=900)
 
 
 def _together(document: Document, joint: Sequence[str]) -> str:
@@ -183,7 +183,7 @@ def _figure(
     heading = _message(document, metric, rate, names)
     if len(drawn(document)) > 2:
         heading = f"Beside {pair[1].brief}"
-    return Figure(identity, f"3.{place}", heading, whole, svg, "t3a", "table 3a")
+    return Figure(identity, f"3.{place}", heading, whole, svg, "3a")
 
 
 DESCRIPTION = "A row a group, lowest first; points are shares, lines 95% intervals. Data: table 3a."

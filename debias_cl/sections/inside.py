@@ -211,7 +211,6 @@ def _table(
 ) -> Table:
     shown = f"{folded}, {count(len(rows))} rows" if folded else ""
     return Table(
-        f"t{place}",
         place,
         caption,
         heads,

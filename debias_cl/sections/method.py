@@ -155,7 +155,7 @@ def _splits(document: Document) -> Table | None:
     if not rows:
         return None
     heads = [Head("Split"), Head(capital(Names(document).noun), True)]
-    return Table("t12a", "12a", "Splits", heads, rows, sort=False)
+    return Table("12a", "Splits", heads, rows, sort=False)
 
 
 def _cells(document: Document) -> Iterator[Table]:
@@ -179,7 +179,7 @@ def _cells(document: Document) -> Iterator[Table]:
         for (_, group), by in found.items()
     ]
     fold = "Counts of every class" if one else "Counts of every cell"
-    yield Table("t12b", "12b", fold, heads, rows, wide=True, folded=fold, minimum=420)
+    yield Table("12b", fold, heads, rows, wide=True, folded=fold, minimum=420)
 
 
 def _exclusions(document: Document) -> Mapping[str, Any]:
@@ -198,7 +198,7 @@ def _exclusions(document: Document) -> Mapping[str, Any]:
     heads = [Head("Item"), Head("Where"), Head("Reason")]
     more = f" The first {len(listed)} are listed." if n > len(listed) else ""
     fold = f"The {noun} left out"
-    table = Table("t12c", "12c", fold, heads, rows, wide=True, folded=fold, minimum=420)
+    table = Table("12c", fold, heads, rows, wide=True, folded=fold, minimum=420)
     return {"text": f"{count(n)} {noun} were left out.{more}", "table": table if rows else None}
 
 
@@ -213,7 +213,7 @@ def _thresholds(document: Document) -> Table | None:
     fold = "Thresholds of the checks"
     heads = [Head("Check"), Head("Threshold", True)]
     note = "Gaps and shares as fractions, sizes as rows; change them in the policy or call."
-    return Table("t12d", "12d", fold, heads, rows, note, folded=fold)
+    return Table("12d", fold, heads, rows, note, folded=fold)
 
 
 def _machine(document: Document) -> Facts:

@@ -54,7 +54,6 @@ def _encoders(document: Document, moved: Sequence[Run], place: str) -> Table:
     if follows:
         note += f" The usual {names.label}: of those whose own {names.label} is another one."
     return Table(
-        f"t{place}",
         place,
         f"The same {names.noun} in another {attribute}",
         heads,
@@ -84,7 +83,6 @@ def _levels(document: Document, run: Run, place: str) -> Table:
     note = f"Each row has the same {names.noun}; counts are predictions. Without the shortcut all "
     note += "rows would be alike. 95% Wilson intervals."
     return Table(
-        f"t{place}",
         place,
         f"What {run.name} predicts in each {attribute}",
         heads,

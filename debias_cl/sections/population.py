@@ -47,7 +47,7 @@ def reweighted(document: Document, place: int) -> Block | None:
     caption = "Overall figures for another population"
     note = "The cells of label and group keep their rates and get another population’s shares."
     minimum = 200 + 130 * len(columns)
-    table = Table(f"t{label}", label, caption, title, rows, note, True, True, minimum=minimum)
+    table = Table(label, caption, title, rows, note, True, True, minimum=minimum)
     told = f"{capital(_population(found))}, beside the rows as they are, never instead of them."
     return Block("For another population", told, [table], list(_uncovered(names, found)))
 

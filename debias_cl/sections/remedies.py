@@ -95,7 +95,7 @@ def _table(document: Document, lines: Sequence[Line], attribute: str, gap: str) 
     ]
     rows = [_row(line, attribute, gap, len(heads)) for line in lines]
     caption = f"What could help, gaps by {Names(document).attribute(attribute)}"
-    return Table("t10a", "10a", caption, heads, rows, NOTE, wide=True, sort=False, minimum=760)
+    return Table("10a", caption, heads, rows, NOTE, wide=True, sort=False, minimum=760)
 
 
 def _row(line: Line, attribute: str, gap: str, width: int) -> list[Cell]:
@@ -135,7 +135,7 @@ def _figure(document: Document, lines: Sequence[Line], gap: str) -> Figure:
     told = "Each number is a row of the table; farther up and left is better."
     svg = _scatter(spots, identity, told)
     named = f"Gap: {_called(document, gap)}. {told}"
-    return Figure(identity, "10.1", "Accuracy against the gap", named, svg, "t10a", "table 10a")
+    return Figure(identity, "10.1", "Accuracy against the gap", named, svg, "10a")
 
 
 def _scatter(spots: Sequence[tuple[Line, float, float]], figure: str, told: str) -> Markup:

@@ -110,7 +110,7 @@ def _map(
         title = f"{run.short}: {name} holds {share(held)} of the variance"
     svg = small_multiples(points, series, identity, alternative, title)
     number = f"7.{place}"
-    return Figure(identity, number, capital(title), told, svg, table.id, f"table {table.number}")
+    return Figure(identity, number, capital(title), told, svg, table.number)
 
 
 def _held(node: Node, column: str, label: str | None) -> float | None:

@@ -169,9 +169,7 @@ def _table(
     note += f"({_method(document)})."
     minimum = 320 + 96 * (len(heads) - 2)
     folded = "" if everyone else caption
-    return Table(
-        f"t{label}", label, caption, heads, rows, note, True, True, folded=folded, minimum=minimum
-    )
+    return Table(label, caption, heads, rows, note, True, True, folded=folded, minimum=minimum)
 
 
 def _row(names: Names, of: Node, columns: Sequence[Any], beside: Sequence[Node]) -> Sequence[Cell]:
@@ -215,9 +213,7 @@ def _gaps(document: Document, asked: Sequence[str], label: str) -> Table:
     least = min_group(document)
     note = f"Groups with at least {least} rows (AUC and curves: of each label). An area between "
     note += "curves and a plug-in error are above 0 by chance alone, so they have no interval."
-    return Table(
-        f"t{label}", label, "Gaps in scores", heads, rows, note, True, True, False, minimum=760
-    )
+    return Table(label, "Gaps in scores", heads, rows, note, True, True, False, minimum=760)
 
 
 MEAN = "mean_score_difference"

@@ -71,7 +71,6 @@ def _pooled(document: Document, entries: Node, column: str, label: str) -> Table
     caption = f"Gaps by {names.attribute(entries.key)}, over all rows and inside {column}"
     note = "Equalized odds is the larger of the gaps in true and in false finds."
     return Table(
-        f"t{label}",
         label,
         caption,
         title,
@@ -122,9 +121,7 @@ def _strata(document: Document, entries: Node, column: str, label: str) -> Table
     note += "95% intervals in brackets, of one level each."
     folded = fold(rows, f"Each level of {column}")
     minimum = 260 + 130 * len(rates)
-    return Table(
-        f"t{label}", label, caption, title, rows, note, True, True, minimum=minimum, folded=folded
-    )
+    return Table(label, caption, title, rows, note, True, True, minimum=minimum, folded=folded)
 
 
 def _inside(node: Node | None, place: int) -> Cell:

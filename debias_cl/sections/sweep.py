@@ -117,7 +117,7 @@ def _rates_figure(document: Document, attribute: str, place: int, table: Table) 
     head = f"{capital(title)} by {names.attribute(attribute)}"
     identity = f"f5{place}"
     svg = plot(lines, across, Axis(title), extras, (identity, head, DESCRIPTION))
-    return Figure(identity, f"5.{place}", head, told, svg, table.id, f"table {table.number}")
+    return Figure(identity, f"5.{place}", head, told, svg, table.number)
 
 
 DESCRIPTION = "Lines over the decision threshold. The table has some of the numbers."
@@ -163,7 +163,7 @@ def _gaps_figure(document: Document, attribute: str, place: int, table: Table) -
     least = (found / "min_group").number or 0
     which = f"Largest gap between groups of {least:.0f} or more. {'; '.join(said)}"
     which += "; dotted: threshold in use."
-    return Figure(identity, f"5.{place}", head, which, svg, table.id, f"table {table.number}")
+    return Figure(identity, f"5.{place}", head, which, svg, table.number)
 
 
 def _roof(highest: float) -> float:
@@ -197,7 +197,6 @@ def _table(document: Document, attribute: str, label: str) -> Table:
     note = f"{len(rows)} of the thresholds in metrics.json; a score equal to one is selected."
     minimum = 160 + 96 * (len(heads) - 1)
     return Table(
-        f"t{label}",
         label,
         caption,
         heads,

@@ -58,7 +58,6 @@ class Table:
     """A table.
 
     Attributes:
-        id: of the element ("t3a").
         number: "3a".
         caption: in bold; `note` is the small line under it (method, what n is).
         heads, rows: as many cells a row as heads.
@@ -69,7 +68,6 @@ class Table:
         minimum: least width of a wide table in CSS pixels.
     """
 
-    id: str
     number: str
     caption: str
     heads: Sequence[Head]
@@ -80,6 +78,11 @@ class Table:
     sort: bool = True
     folded: str = ""
     minimum: int = 640
+
+    @property
+    def id(self) -> str:
+        """Id of its element ("t3a")."""
+        return f"t{self.number}"
 
 
 def row_head(text: str, small: str = "") -> Cell:

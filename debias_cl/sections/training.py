@@ -155,7 +155,7 @@ def _figure(
     identity = f"f8{place}"
     description = "Lines by epoch; the table of epochs has the same numbers."
     svg = curves(lines, low, high, unit, identity, f"Line chart: {title}", description)
-    return Figure(identity, f"8.{place}", title, told, svg, "t8a", "table 8a")
+    return Figure(identity, f"8.{place}", title, told, svg, "8a")
 
 
 SERIES = ("run", "ref")
@@ -186,7 +186,6 @@ def _table(log: Log, place: int) -> Table:
     rows = [_row(line, known) for line in chosen]
     fewer = f" {len(chosen)} of {len(log.lines)} epochs." if len(chosen) < len(log.lines) else ""
     return Table(
-        f"t{label}",
         label,
         f"Epochs of {log.run.short}",
         heads,

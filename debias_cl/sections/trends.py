@@ -60,7 +60,7 @@ def _table(document: Document, node: Node, label: str) -> Table:
     note += "It sums up the ranges and does not say that the rate is straight."
     caption = f"How the rates go with {names.attribute(node.key)}"
     minimum = 300 + 110 * len(levels)
-    return Table(f"t{label}", label, caption, title, rows, note, True, True, minimum=minimum)
+    return Table(label, caption, title, rows, note, True, True, minimum=minimum)
 
 
 def _figure(document: Document, attribute: str, rate: Node, number: int, table: Table) -> Figure:
@@ -94,9 +94,7 @@ def _figure(document: Document, attribute: str, rate: Node, number: int, table: 
     told = "Ranges at their mean, 95% intervals; line of least squares with its band; axis from "
     told += f"{up.low * 100:.0f}% to {up.high * 100:.0f}%."
     heading = f"{title}, by {who}"
-    return Figure(
-        identity, f"3.{number}", heading[:49], told, svg, table.id, f"table {table.number}"
-    )
+    return Figure(identity, f"3.{number}", heading[:49], told, svg, table.number)
 
 
 DESCRIPTION = "A point a range with its interval, and a straight line with its band."

@@ -93,7 +93,6 @@ def table_of(board: Board, target: Target, label: str) -> Table:
     heads = [Head("Method"), Head("Epochs", True), Head("Seconds of training", True)]
     caption = f"When kNN accuracy on {whom(target.name)} first reaches "
     return Table(
-        f"t{label}",
         label,
         f"{caption}{bare_share(target.accuracy)}%",
         [*heads, Head("Runs", True)],
@@ -144,9 +143,7 @@ def summary(boards: Raced, label: str) -> Table:
     methods = list(dict.fromkeys(method for one in found for method in one))
     heads = [Head("Method"), *(Head(_head(*pair), True) for pair in boards)]
     rows = [[row_head(method), *(_both(one.get(method)) for one in found)] for method in methods]
-    return Table(
-        f"t{label}", label, ALL, heads, rows, HOW, wide=True, minimum=200 + 190 * len(boards)
-    )
+    return Table(label, ALL, heads, rows, HOW, wide=True, minimum=200 + 190 * len(boards))
 
 
 def _head(board: Board, target: Target) -> str:

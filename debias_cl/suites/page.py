@@ -68,7 +68,7 @@ def _section(board: Board, number: int) -> Shown:
         else:
             label = f"{number}{letter(len(tables))}"
             tables.append(convergence_table.table_of(board, target, label))
-        figures = _curves(board, name, f"t{number}a", number)
+        figures = _curves(board, name, f"{number}a", number)
     body = fill("leaderboard.html.j2", {"ledes": ledes, "tables": tables, "figures": figures})
     return Shown(number, board.setting.title, Markup(body), 0)
 
@@ -101,7 +101,6 @@ def _table(board: Board, number: int) -> Table:
         heads += [Head(f"Difference to {name}", True), Head("Holm p", True)]
     heads += [Head("Seeds", True), Head("Selection")]
     return Table(
-        f"t{number}a",
         f"{number}a",
         board.setting.title,
         heads,
@@ -152,8 +151,7 @@ def _curves(board: Board, name: str, table: str, number: int) -> list[Figure]:
         svg = curves(lines, 0, 1, "%", identity, f"Line chart: {method}", f"{told}.")
         title = method if len(method) < 50 else method[:48] + "…"
         told = f"{told}; every epoch stands in the results"
-        shown = f"table {table.removeprefix('t')}"
-        found.append(Figure(identity, f"{number}.{place + 1}", title, told, svg, table, shown))
+        found.append(Figure(identity, f"{number}.{place + 1}", title, told, svg, table))
     return found
 
 

@@ -51,7 +51,7 @@ def table_of(board: Board, label: str) -> Table:
     heads = [Head(text.capitalize(), text == "percent") for text in HEADS]
     rows = [_cells(figure) for figure in board.published]
     note = "Not ours, and not ranked with the rows above. Grey: not checked against a source."
-    return Table(f"t{label}", label, CAPTION, heads, rows, note, wide=True, minimum=900)
+    return Table(label, CAPTION, heads, rows, note, wide=True, minimum=900)
 
 
 def _cells(figure: Published) -> list[Cell]:
