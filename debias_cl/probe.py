@@ -18,7 +18,7 @@ from debias_cl.errors import DataError, UsageError, did_you_mean
 from debias_cl.knn import Values, knn_shares
 from debias_cl.logistic import finite_rows
 from debias_cl.logistic import fit as fit_streamed
-from debias_cl.records import Annotations, Bools, Codes, Column, Features, Floats, Predictions
+from debias_cl.records import Annotations, Codes, Column, Features, Floats, Predictions
 
 MOST_ITERATIONS = 2000
 """Iterations after which the logistic probe says that it did not converge."""
@@ -121,16 +121,7 @@ def predict_each(
     both = replace(features, split=np.where(held, "held out", features.split))
     made = predict(both, probe, "held out", positive, positive_source, seed)
     rows = features.split[held]
-    return {name: _rows(made, rows == name) for name in splits}
-
-
-def _rows(made: Predictions, keep: Bools) -> Predictions:
-    return replace(
-        made,
-        annotations=made.annotations.take(keep),
-        predicted=made.predicted[keep],
-        scores=None if made.scores is None else made.scores[keep],
-    )
+    return {name: made.take(rows == name) for name in splits}
 
 
 def predictions(

@@ -54,14 +54,7 @@ class Repainted:
         """Return the predictions of the split itself, and (n, A) codes of the painted pictures."""
         levels, n, _ = self.values.shape
         own = len(predictions) - levels * n
-        scores = None if predictions.scores is None else predictions.scores[:own]
-        kept = replace(
-            predictions,
-            annotations=predictions.annotations.take(np.arange(own)),
-            predicted=predictions.predicted[:own],
-            scores=scores,
-        )
-        return kept, predictions.predicted[own:].reshape(levels, n).T
+        return predictions.take(np.arange(own)), predictions.predicted[own:].reshape(levels, n).T
 
 
 def repainted(

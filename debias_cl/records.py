@@ -265,6 +265,15 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.predicted)
 
+    def take(self, index: npt.NDArray[Any]) -> Predictions:
+        """Return the rows at `index` (integers or a boolean mask of length n)."""
+        return replace(
+            self,
+            annotations=self.annotations.take(index),
+            predicted=self.predicted[index],
+            scores=None if self.scores is None else self.scores[index],
+        )
+
     def save(self, path: Path) -> None:
         """Write Parquet with readable columns (id, label, prediction, score, attributes)."""
         from debias_cl import waists

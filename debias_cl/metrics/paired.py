@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def compare(a: Predictions, b: Predictions) -> dict[str, Value]:
     gained = both & (first == truth) & (second != truth)
     lost = both & (first != truth) & (second == truth)
     outcome = np.where(gained, 0, np.where(lost, 1, 2))[both]
-    judged = replace(a, annotations=known.take(both), predicted=a.predicted[both])
+    judged = a.take(both)
     return {"accuracy": _row(judged, outcome)} | _over_cells(a, judged, outcome)
 
 
