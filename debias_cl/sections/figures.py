@@ -58,6 +58,11 @@ class Figure:
     svg: Markup
     table: str
 
+    @property
+    def data(self) -> str:
+        """Id of that table's element."""
+        return f"t{self.table}"
+
 
 class Panel:
     """A drawing in pixels: x to the right, y downwards, colours by token.

@@ -142,6 +142,19 @@ def ratio_cell(node: Node) -> Cell:
     return number(node, ratio, ratio)
 
 
+def told_cell(value: float | None, text: str, small: str = "") -> Cell:
+    """Return a cell whose number stands in no metrics document, as its text says it.
+
+    Args:
+        value: sorts the column; None where there is none.
+        text: what is read.
+        small: a line under it.
+    """
+    shown = "" if value is None else key(value)
+    note = Markup('<span class="u">{}</span>').format(small) if small else EMPTY
+    return Cell(plain(text) + note, Markup(' class="r" data-v="{}"').format(shown))
+
+
 def count_cell(node: Node) -> Cell:
     """Return a count."""
     return number(node, count)

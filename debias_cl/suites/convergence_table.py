@@ -7,11 +7,8 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from debias_cl.checks.text import DASH, bare_share
-from debias_cl.sections.numbers import key, plain
-from debias_cl.sections.table import Cell, Head, Table, row_head
+from debias_cl.sections.table import Cell, Head, Table, row_head, told_cell
 from debias_cl.suites import convergence
 from debias_cl.suites.board import Board
 from debias_cl.suites.convergence import Reached
@@ -85,9 +82,9 @@ def table_of(board: Board, target: Target, label: str) -> Table:
         rows.append(
             [
                 row_head(method),
-                _number(found.median_epochs, _range(found.median_epochs, found.epochs)),
-                _number(found.median_seconds, _range(found.median_seconds, found.seconds)),
-                _number(float(hits), f"{hits} of {runs}"),
+                told_cell(found.median_epochs, _range(found.median_epochs, found.epochs)),
+                told_cell(found.median_seconds, _range(found.median_seconds, found.seconds)),
+                told_cell(float(hits), f"{hits} of {runs}"),
             ]
         )
     heads = [Head("Method"), Head("Epochs", True), Head("Seconds of training", True)]
@@ -122,12 +119,6 @@ def _seconds(found: Reached) -> str:
     return f"{_range(found.median_seconds, found.seconds)} s"
 
 
-def _number(value: float | None, text: str, small: str = "") -> Cell:
-    shown = "" if value is None else key(value)
-    note = Markup('<span class="u">{}</span>').format(small) if small else Markup("")
-    return Cell(plain(text) + note, Markup(' class="r" data-v="{}"').format(shown))
-
-
 Raced = Sequence[tuple[Board, Target]]
 
 
@@ -152,9 +143,9 @@ def _head(board: Board, target: Target) -> str:
 
 def _both(found: Reached | None) -> Cell:
     if found is None:
-        return _number(None, DASH)
+        return told_cell(None, DASH)
     epochs = _range(found.median_epochs, found.epochs)
-    return _number(found.median_epochs, epochs, _seconds(found))
+    return told_cell(found.median_epochs, epochs, _seconds(found))
 
 
 def markdown(boards: Raced, line: Callable[[Sequence[str]], str]) -> list[str]:

@@ -10,8 +10,8 @@ from debias_cl.checks.text import bare_share, capital
 from debias_cl.sections.bars import Curve, curves
 from debias_cl.sections.figures import Figure
 from debias_cl.sections.html import Shown, fill, page
-from debias_cl.sections.numbers import key, plain
-from debias_cl.sections.table import Cell, Head, Table, letter, row_head
+from debias_cl.sections.numbers import plain
+from debias_cl.sections.table import Cell, Head, Table, letter, row_head, told_cell
 from debias_cl.suites import convergence, convergence_table, published_table
 from debias_cl.suites.board import (
     WORDS,
@@ -114,9 +114,9 @@ def _table(board: Board, number: int) -> Table:
 def _cells(row: Row, board: Board) -> list[Cell]:
     return [
         row_head(row.method, row.judge),
-        *(_number(row.spread[n].mean, spread_text(row.spread[n])) for n in board.measures),
+        *(told_cell(row.spread[n].mean, spread_text(row.spread[n])) for n in board.measures),
         *(c for name in board.question.baselines for c in _difference(row, board, name)),
-        _number(float(len(row.seeds)), seeds_text(row)),
+        told_cell(float(len(row.seeds)), seeds_text(row)),
         Cell(plain(row.setting.selection)),
     ]
 
@@ -125,14 +125,11 @@ def _difference(row: Row, board: Board, baseline: str) -> tuple[Cell, Cell]:
     against = row.against.get(baseline)
     found = None if against is None else against[board.question.measure]
     return (
-        _number(None if found is None else found.difference, difference_text(row, board, baseline)),
-        _number(None if found is None else found.adjusted, holm_text(row, board, baseline)),
+        told_cell(
+            None if found is None else found.difference, difference_text(row, board, baseline)
+        ),
+        told_cell(None if found is None else found.adjusted, holm_text(row, board, baseline)),
     )
-
-
-def _number(value: float | None, text: str) -> Cell:
-    shown = "" if value is None else key(value)
-    return Cell(plain(text), Markup(' class="r" data-v="{}"').format(shown))
 
 
 def _curves(board: Board, name: str, table: str, number: int) -> list[Figure]:
