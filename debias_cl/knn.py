@@ -56,7 +56,7 @@ def nearest(
         own: (m,) the training row that a test row is itself, which is no neighbour of its own.
     """
     k = min(neighbours, len(train) - (own is not None))
-    ours, theirs = _unit(train), _unit(test)
+    ours, theirs = unit(train), unit(test)
     for start in range(0, len(test), KNN_ROWS):
         near = theirs[start : start + KNN_ROWS] @ ours.T
         rows = slice(start, start + len(near))
@@ -66,6 +66,7 @@ def nearest(
         yield rows, chosen, np.take_along_axis(near, chosen, axis=1)
 
 
-def _unit(values: Values) -> Values:
+def unit(values: Values) -> Values:
+    """Return (n, D) rows of length 1; one of zeros stays as it is."""
     norm = np.linalg.norm(values, axis=1, keepdims=True)
     return values / np.where(norm == 0, 1, norm)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from debias_cl.knn import unit
 from debias_cl.metrics.values import Value, defined, undefined
 from debias_cl.records import Bools, Codes, Floats
 from debias_cl.representation.sample import Limits, Part, some
@@ -26,7 +26,7 @@ def groups(test: Part, limits: Limits, seed: int) -> dict[str, list[dict[str, An
     `alignment` is over pairs inside the group, `alignment_across` over pairs of one row of the
     group and one outside of it: where the second is much larger, a label lies in pieces by group.
     """
-    unit = _unit(test.values)
+    normed = np.asarray(unit(test.values.astype(np.float64)), np.float64)
     found = {}
     for column in test.known.attributes:
         codes = test.known.groups[column.name]
@@ -36,9 +36,9 @@ def groups(test: Part, limits: Limits, seed: int) -> dict[str, list[dict[str, An
             {
                 "group": None if level is None else {column.name: level},
                 "n": int(mask.sum()),
-                "alignment": _inside(unit[mask], test.truth[mask]),
-                "alignment_across": _across(unit, test.truth, mask),
-                "uniformity": _uniformity(unit[some(np.flatnonzero(mask), limits.pairs, seed)]),
+                "alignment": _inside(normed[mask], test.truth[mask]),
+                "alignment_across": _across(normed, test.truth, mask),
+                "uniformity": _uniformity(normed[some(np.flatnonzero(mask), limits.pairs, seed)]),
             }
             for level, mask in masks
         ]
@@ -84,35 +84,28 @@ def _rest(shares: dict[str, Value]) -> Value:
     return defined(rest, None, None, label["n"], None)
 
 
-def _unit(values: npt.NDArray[Any]) -> Floats:
-    values = values.astype(np.float64)
-    norm = np.linalg.norm(values, axis=1, keepdims=True)
-    unit: Floats = values / np.where(norm == 0, 1, norm)
-    return unit
-
-
-def _inside(unit: Floats, truth: Codes) -> Value:
+def _inside(normed: Floats, truth: Codes) -> Value:
     """Return the mean squared distance of pairs of one label, from sums alone.
 
     The sum over ordered pairs i != j of |x_i - x_j|^2 is 2 (n sum |x|^2 - |sum x|^2).
     """
     distance, pairs = 0.0, 0
     for label in np.unique(truth):
-        rows = unit[truth == label]
+        rows = normed[truth == label]
         n = len(rows)
         squares = float((rows**2).sum())
         distance += 2 * (n * squares - float((rows.sum(axis=0) ** 2).sum()))
         pairs += n * (n - 1)
     if not pairs:
-        return undefined("no two rows of one label", len(unit))
-    return defined(max(0.0, distance / pairs), None, None, len(unit), None)
+        return undefined("no two rows of one label", len(normed))
+    return defined(max(0.0, distance / pairs), None, None, len(normed), None)
 
 
-def _across(unit: Floats, truth: Codes, mask: Bools) -> Value:
+def _across(normed: Floats, truth: Codes, mask: Bools) -> Value:
     """Return the same for pairs of one row of the group and one outside of it."""
     distance, pairs = 0.0, 0
     for label in np.unique(truth):
-        ours, theirs = unit[mask & (truth == label)], unit[~mask & (truth == label)]
+        ours, theirs = normed[mask & (truth == label)], normed[~mask & (truth == label)]
         n, m = len(ours), len(theirs)
         crossed = float(ours.sum(axis=0) @ theirs.sum(axis=0))
         distance += m * float((ours**2).sum()) + n * float((theirs**2).sum()) - 2 * crossed
@@ -122,15 +115,15 @@ def _across(unit: Floats, truth: Codes, mask: Bools) -> Value:
     return defined(max(0.0, distance / pairs), None, None, int(mask.sum()), None)
 
 
-def _uniformity(unit: Floats) -> Value:
+def _uniformity(normed: Floats) -> Value:
     """Return log mean exp(-2 |x - y|^2) over all pairs of different rows; lower is more spread."""
-    n = len(unit)
+    n = len(normed)
     if n < 2:
         return undefined(FEW, n)
-    squares, total = (unit**2).sum(axis=1), 0.0
+    squares, total = (normed**2).sum(axis=1), 0.0
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
-        distance = squares[rows, None] + squares[None] - 2 * unit[rows] @ unit.T
+        distance = squares[rows, None] + squares[None] - 2 * normed[rows] @ normed.T
         total += float(np.exp(-2 * np.maximum(distance, 0)).sum())
     own = float(n)  # each row with itself: distance 0
     return defined(float(np.log((total - own) / (n * (n - 1)))), None, None, n, None)

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from debias_cl.knn import nearest
-from debias_cl.metrics.proportions import LEVEL
-from debias_cl.metrics.values import Value, defined, undefined
+from debias_cl.metrics.values import Value, undefined
 from debias_cl.records import Bools, Codes, Floats
+from debias_cl.representation.means import mean_share
 from debias_cl.representation.sample import Limits, Part
 
 AGREED = 0.9
@@ -26,20 +26,28 @@ NAMED = 500
 """Suspects named in the document, so that those of several encoders can be compared."""
 
 
-def purity(train: Part, test: Part, limits: Limits) -> dict[str, Any]:
+def neighbours(train: Part, rows: Part, k: int, own: Codes | None = None) -> Codes:
+    """Return (n, k) places of the nearest training rows by cosine; k is fewer where there are."""
+    found = [index for _, index, _ in nearest(train.values, rows.values, k, own)]
+    return np.concatenate(found)
+
+
+def purity(train: Part, test: Part, index: Codes) -> dict[str, Any]:
     """Return the share of the k nearest training rows with the same label, and the same attribute.
 
     Each beside its chance: the share that a level has of the training rows, averaged over the rows
     that are judged.
 
+    Args:
+        train, test: rows.
+        index: (n, k) of `neighbours`, for the rows of `test`.
+
     Returns:
         `k` and, for each attribute, `all`, `aligned`, `conflicting` and `cells`: entries with `n`,
         `label` and `attribute` (value objects with `chance`).
     """
-    index = _neighbours(train.values, test.values, limits.neighbours)
-    k = index.shape[1]
     label = _same(train.truth, test.truth, index)
-    found: dict[str, Any] = {"k": k, "attributes": {}}
+    found: dict[str, Any] = {"k": index.shape[1], "attributes": {}}
     for column in test.known.attributes:
         ours, theirs = train.known.groups[column.name], test.known.groups[column.name]
         pair = (label, _same(ours, theirs, index))
@@ -52,12 +60,6 @@ def purity(train: Part, test: Part, limits: Limits) -> dict[str, Any]:
 
 Same = tuple[Floats, Floats]
 """(n,) share of a row's neighbours with its own level, and the share expected by chance."""
-
-
-def _neighbours(train: Any, test: Any, k: int, own: Codes | None = None) -> Codes:
-    """Return (n, k) places of the nearest training rows."""
-    found = [index for _, index, _ in nearest(train, test, k, own)]
-    return np.concatenate(found)
 
 
 def _same(ours: Codes, theirs: Codes, index: Codes) -> Same:
@@ -107,40 +109,38 @@ def _mean(shares: Floats, chance: Floats, mask: Bools) -> Value:
     n = int(mask.sum())
     if not n:
         return undefined("no rows", 0, chance=None)
-    value, expected = float(shares[mask].mean()), float(chance[mask].mean())
-    spread = float(shares[mask].std(ddof=1)) if n > 1 else 0.0
-    if not spread:
-        why = "all rows alike: no interval" if n > 1 else "one row: no interval"
-        return defined(value, None, None, n, None, reason=why, chance=expected)
-    half = stats.t.ppf(0.5 + LEVEL / 2, n - 1) * spread / np.sqrt(n)
-    low, high = max(0.0, value - half), min(1.0, value + half)
-    return defined(value, low, high, n, "t interval over rows", chance=expected)
+    return {**mean_share(shares[mask], "rows"), "chance": float(chance[mask].mean())}
 
 
-def suspects(train: Part, test: Part, limits: Limits) -> dict[str, Any]:
+def suspects(train: Part, test: Part, index: Codes, limits: Limits) -> dict[str, Any]:
     """Return rows whose neighbours agree on another label than their own.
 
     A row whose attribute usually goes with the neighbours' label is counted apart (`explained`):
     the features may follow the attribute there, which says nothing of the row's own label.
 
+    Args:
+        train, test: rows.
+        index: (n, k) of `neighbours`, for the rows of `test`.
+        limits: names k.
+
     Returns:
         `agreed`, and for `train` (each row among the others) and `test` (among the training rows):
         `n`, `explained`, `of`, `listed` (id, own label, the neighbours' label, share), `ids`.
     """
-    places = np.arange(len(train))
+    if len(train) <= limits.neighbours:
+        none = {"n": 0, "explained": 0, "of": 0, "listed": [], "ids": []}
+        return {"agreed": AGREED, "train": none, "test": none}
+    others = neighbours(train, train, limits.neighbours, np.arange(len(train)))
     return {
         "agreed": AGREED,
-        "train": _contradicted(train, train, limits.neighbours, places),
-        "test": _contradicted(train, test, limits.neighbours, None),
+        "train": _contradicted(train, train, others),
+        "test": _contradicted(train, test, index),
     }
 
 
-def _contradicted(train: Part, rows: Part, k: int, own: Codes | None) -> dict[str, Any]:
+def _contradicted(train: Part, rows: Part, index: Codes) -> dict[str, Any]:
     label = rows.known.label
     assert label is not None
-    if len(train) <= k:
-        return {"n": 0, "explained": 0, "of": 0, "listed": [], "ids": []}
-    index = _neighbours(train.values, rows.values, k, own)
     other, share = _majority(train.truth[index], len(label.levels))
     doubted = (other != rows.truth) & (share >= AGREED) & _unusual(train, other, share, index)
     explained = doubted & _usual(rows, other)

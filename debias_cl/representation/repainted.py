@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from debias_cl.metrics.proportions import LEVEL
-from debias_cl.metrics.values import Value, defined, proportions, undefined
+from debias_cl.metrics.values import Value, proportions, undefined
 from debias_cl.records import Annotations, Bools, Codes
+from debias_cl.representation.means import mean_share
 
 
 def shortcut(known: Annotations, attribute: str, predicted: Codes, of: int) -> dict[str, Any]:
@@ -83,9 +82,4 @@ def _mean_share(hit: Bools, among: Bools) -> Value:
     if not n:
         return undefined("no such pictures", 0)
     shares = (hit & among)[some].sum(axis=1) / among[some].sum(axis=1)
-    value, spread = float(shares.mean()), float(shares.std(ddof=1)) if n > 1 else 0.0
-    if not spread:
-        return defined(value, None, None, n, None, reason="all pictures alike: no interval")
-    half = stats.t.ppf(0.5 + LEVEL / 2, n - 1) * spread / np.sqrt(n)
-    low, high = max(0.0, value - half), min(1.0, value + half)
-    return defined(value, low, high, n, "t interval over pictures")
+    return mean_share(shares, "pictures")

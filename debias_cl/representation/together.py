@@ -10,7 +10,7 @@ import numpy as np
 from debias_cl.records import Features
 from debias_cl.representation import geometry
 from debias_cl.representation.flat import flat
-from debias_cl.representation.neighbours import purity, suspects
+from debias_cl.representation.neighbours import neighbours, purity, suspects
 from debias_cl.representation.readable import leakage
 from debias_cl.representation.sample import Limits, part_of
 
@@ -37,9 +37,9 @@ def audit(
     """
     train = part_of(features, features.split == "train", limits.train, seed)
     test = part_of(features, features.split == test_split, limits.test, seed)
-    enough = len(train) >= FEWEST
     if len(test) < FEWEST:
         return {"leakage": {}, "representation": None}
+    near = neighbours(train, test, limits.neighbours) if len(train) >= FEWEST else None
     most = max(limits.least, limits.numbers // features.values.shape[1])
     held = part_of(features, features.split != "train", min(most, limits.train), seed)
     names = [column.name for column in features.annotations.attributes]
@@ -52,11 +52,11 @@ def audit(
                 "test": test.told(),
                 "held_out": {**held.told(), "splits": splits},
             },
-            "neighbours": purity(train, test, limits) if enough else None,
+            "neighbours": None if near is None else purity(train, test, near),
             "geometry": geometry.groups(test, limits, seed),
             "variance": geometry.variance(test),
             "map": flat(test, limits, seed),
-            "suspects": suspects(train, test, limits) if enough else None,
+            "suspects": None if near is None else suspects(train, test, near, limits),
             "shortcut": None,
         },
     }
